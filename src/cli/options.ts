@@ -1,0 +1,166 @@
+import { parseArgs } from "node:util";
+import { type ArgsDef, defineCommand } from "citty";
+import pkg from "../../package.json" with { type: "json" };
+import type { Upstream } from "../upstream/upstream.ts";
+
+/** What the user decided, checked; everything else in the program reads this and nothing reads argv. */
+export interface Options {
+  readonly port: number;
+  readonly host: string;
+  readonly upstream: Upstream;
+  readonly allowHosts: readonly string[];
+  readonly systemTurns: "fold" | "keep";
+  readonly tools: "stable" | "keep";
+  readonly logFormat: "text" | "json";
+  readonly verbose: boolean;
+  readonly quiet: boolean;
+}
+
+/** The one table of defaults: flags, help, README, man page and completions are all made of it. */
+const ARGS = {
+  port: {
+    type: "string",
+    default: "8081",
+    valueHint: "port",
+    description: "Port to listen on; 0 takes a free one",
+  },
+  host: { type: "string", default: "127.0.0.1", valueHint: "address", description: "Address to listen on" },
+  upstream: {
+    type: "string",
+    default: "http://localhost:8080",
+    valueHint: "url",
+    description: "llama-server to forward to; http or https, may have a base path",
+  },
+  "allow-host": {
+    type: "string",
+    valueHint: "name",
+    description: "Accept requests for this host name too (may be repeated)",
+  },
+  "system-turns": {
+    type: "enum",
+    options: ["fold", "keep"],
+    default: "fold",
+    description: "Fold system turns inside messages into their neighbours, or keep them",
+  },
+  tools: {
+    type: "enum",
+    options: ["stable", "keep"],
+    default: "stable",
+    description: "Keep each session's tools in the order they were first seen, or as they come",
+  },
+  "log-format": {
+    type: "enum",
+    options: ["text", "json"],
+    default: "text",
+    description: "One line a request on stderr, for people or as JSON",
+  },
+  verbose: { type: "boolean", description: "Say what was changed in each request body" },
+  quiet: { type: "boolean", description: "Print warnings and errors only" },
+  help: { type: "boolean", description: "Print this help" },
+  version: { type: "boolean", description: "Print the version" },
+} as const satisfies ArgsDef;
+
+/** The command's definition; `--help`, the man page and the shell completions are rendered from it. */
+export const command = defineCommand({
+  meta: { name: pkg.name, version: pkg.version, description: pkg.description },
+  args: ARGS,
+});
+
+export const version: string = pkg.version;
+
+/** A mistake in how the program was called: one line for the user, exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/**
+ * Turns arguments (without the program's own name) into Options, or says which of the two texts was asked for.
+ * Throws `UsageError` with the value seen and what is allowed.
+ */
+export function readOptions(argv: readonly string[]): Options | "help" | "version" {
+  const flags = parseFlags(argv);
+  if (flags.help) return "help";
+  if (flags.version) return "version";
+  const text = (name: keyof typeof ARGS): string => String(flags[name]);
+  return Object.freeze({
+    port: readPort(text("port")),
+    host: readHost(text("host")),
+    upstream: readUpstream(text("upstream")),
+    allowHosts: ((flags["allow-host"] ?? []) as string[]).map((name) => readAllowedHost(name)),
+    systemTurns: readChoice("system-turns", text("system-turns")) as Options["systemTurns"],
+    tools: readChoice("tools", text("tools")) as Options["tools"],
+    logFormat: readChoice("log-format", text("log-format")) as Options["logFormat"],
+    verbose: flags.verbose === true,
+    quiet: flags.quiet === true,
+  });
+}
+
+// --- internal ---
+
+/** node:util's parser in strict mode: citty's own lets unknown flags pass in silence (`--prot=5` would keep 8081). */
+function parseFlags(argv: readonly string[]): Record<string, unknown> {
+  const options = Object.fromEntries(
+    Object.entries(ARGS).map(([name, arg]) => [
+      name,
+      {
+        type: arg.type === "boolean" ? ("boolean" as const) : ("string" as const),
+        multiple: name === "allow-host",
+        ...("default" in arg ? { default: arg.default } : {}),
+      },
+    ]),
+  );
+  try {
+    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    // Only the first sentence: the rest of node's text explains how to pass positionals, which we have none of.
+    const [reason] = (error as Error).message.split(/\. |\n/);
+    throw new UsageError(`${reason}; see --help for the flags`);
+  }
+}
+
+function readPort(value: string): number {
+  const port = Number(value);
+  if (/^\d+$/.test(value) && port <= 65535) return port;
+  throw new UsageError(`--port ${show(value)} is not a port: a whole number from 0 to 65535 is allowed`);
+}
+
+/** Bare names and addresses only; an IPv6 address may be given with or without its brackets. */
+function readHost(value: string): string {
+  const host = value.replace(/^\[(.*)\]$/, "$1");
+  if (/^[A-Za-z0-9.:_%-]+$/.test(host)) return host;
+  throw new UsageError(`--host ${show(value)} is not an address: an IP address or a host name is allowed`);
+}
+
+function readUpstream(value: string): Upstream {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (!url || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    throw new UsageError(
+      `--upstream ${show(value)} is not a URL: http://host:port or https://host:port is allowed`,
+    );
+  }
+  if (url.username || url.password || url.search || url.hash) {
+    // The value is not repeated: it may hold a password.
+    throw new UsageError(
+      "--upstream takes no user name, password, query or fragment: only http(s)://host:port/path",
+    );
+  }
+  return { origin: url.origin, basePath: url.pathname.replace(/\/+$/, "") };
+}
+
+function readAllowedHost(value: string): string {
+  const name = value.toLowerCase().replace(/\.$/, "");
+  if (/^[a-z0-9._-]+$/.test(name)) return name;
+  throw new UsageError(
+    `--allow-host ${show(value)} is not a host name: a name without scheme and port is allowed`,
+  );
+}
+
+function readChoice(name: "system-turns" | "tools" | "log-format", value: string): string {
+  const { options } = ARGS[name];
+  if ((options as readonly string[]).includes(value)) return value;
+  throw new UsageError(`--${name} ${show(value)} is not known: ${options.join(" or ")} is allowed`);
+}
+
+function show(value: string): string {
+  return JSON.stringify(value);
+}
