@@ -1,0 +1,51 @@
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+
+/** Where the real parts lie: outside the tree, so that a clean clone finds them again. */
+export const CACHE =
+  process.env.CACHE_PROXY_E2E_CACHE ??
+  join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "cache-proxy");
+
+/**
+ * Returns the path of `name` in the cache and makes it first if it is not there. `make` writes to a path beside it that is
+ * renamed when it is whole: a broken download leaves nothing that looks like a good one. The name must carry the
+ * version, since what is there is never made again.
+ */
+export async function provide(name: string, make: (path: string) => Promise<void>): Promise<string> {
+  const path = join(CACHE, name);
+  if (existsSync(path)) return path;
+  const unfinished = `${path}.${process.pid}.tmp`;
+  mkdirSync(dirname(path), { recursive: true });
+  console.error(`e2e setup: making ${path}`);
+  try {
+    await make(unfinished);
+    publish(unfinished, path);
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
+  return path;
+}
+
+/** Runs a command to its end and returns what it printed; throws with its messages when it fails. */
+export async function run(command: string[], options: { cwd?: string } = {}): Promise<string> {
+  const child = Bun.spawn(command, { ...options, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const [output, messages, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}:\n${messages}\n${output}`);
+  return output;
+}
+
+// --- internal ---
+
+/** Another run may have been faster; then its result stands. */
+function publish(unfinished: string, path: string): void {
+  try {
+    renameSync(unfinished, path);
+  } catch (error) {
+    if (!existsSync(path)) throw error;
+  }
+}

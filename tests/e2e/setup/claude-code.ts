@@ -1,0 +1,54 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { provide, run } from "./cache.ts";
+
+/** Each changed the header or the shape of the body; see the README's "How it works". */
+const VERSIONS = ["2.1.63", "2.1.119", "2.1.177", "2.1.330"];
+
+/** A Claude Code that can be run: `command` is the start of its command line. */
+export interface ClaudeCode {
+  readonly version: string;
+  readonly command: readonly string[];
+}
+
+/** Installs the version that `name` is ("newest" asks the registry) and returns how it is started. */
+export async function claudeCode(name: string): Promise<ClaudeCode> {
+  const version = name === "newest" ? await newestVersion() : name;
+  const folder = await provide(`claude-code-${version}`, (path) => unpack(packageOf(version), version, path));
+  const script = ["node", join(folder, "package/cli.js")];
+  return { version, command: isScript(version) ? script : [join(folder, "package/claude")] };
+}
+
+/** The fixed versions and the newest one, each once. */
+export async function everyVersion(): Promise<string[]> {
+  return [...new Set([...VERSIONS, await newestVersion()])];
+}
+
+// --- internal ---
+
+/** The last releases that were JavaScript for Node had no packages by platform. */
+function isScript(version: string): boolean {
+  return Bun.semver.order(version, "2.1.113") < 0;
+}
+
+function packageOf(version: string): string {
+  const platform = `${process.platform}-${process.arch}`;
+  return isScript(version) ? "@anthropic-ai/claude-code" : `@anthropic-ai/claude-code-${platform}`;
+}
+
+/** The package as it is: no dependencies are needed and no install script runs. */
+async function unpack(name: string, version: string, path: string): Promise<void> {
+  mkdirSync(path, { recursive: true });
+  const archive = await run(["npm", "pack", "--silent", `${name}@${version}`], { cwd: path });
+  await run(["tar", "xzf", archive.trim()], { cwd: path });
+  rmSync(join(path, archive.trim()));
+}
+
+let newest: Promise<string> | undefined;
+
+/** Asked once a run. Offline, a machine that has the fixed versions can still be tested with a version given here. */
+function newestVersion(): Promise<string> {
+  const given = process.env.CACHE_PROXY_E2E_NEWEST;
+  newest ??= given ? Promise.resolve(given) : run(["npm", "view", "@anthropic-ai/claude-code", "version"]);
+  return newest.then((text) => text.trim());
+}

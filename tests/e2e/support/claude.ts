@@ -1,0 +1,86 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ClaudeCode } from "../setup/claude-code.ts";
+import { startChild } from "./child.ts";
+
+/** A computer's user with nothing of their own: an empty home and one project folder. Sessions in it can be continued. */
+export interface User extends Disposable {
+  readonly home: string;
+  readonly project: string;
+}
+
+export interface SessionOptions {
+  readonly claude: ClaudeCode;
+  readonly user: User;
+  /** Where Claude Code sends its requests. */
+  readonly baseUrl: string;
+  /** More switches in the environment, such as ENABLE_TOOL_SEARCH. */
+  readonly env?: Record<string, string>;
+  readonly args?: readonly string[];
+}
+
+export interface Session {
+  readonly exitCode: number;
+  readonly output: string;
+  readonly messages: string;
+}
+
+/** Tools that run without a question; a session with `-p` has nobody to ask. */
+const ALLOWED = ["Bash", "Task", "Agent", "Read", "ToolSearch", "NotebookEdit", "WebFetch"];
+
+const LONGEST_SESSION_MS = 120_000;
+
+/** Makes a user in a temporary folder. `project` names its folder, which the system prompt mentions. */
+export function newUser(project = "project"): User {
+  const root = mkdtempSync(join(tmpdir(), "cache-proxy-e2e-"));
+  const user = { home: join(root, "home"), project: join(root, project) };
+  mkdirSync(user.home);
+  mkdirSync(user.project);
+  writeFileSync(join(user.project, "notes.txt"), "one line\n");
+  return { ...user, [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) };
+}
+
+/** Runs `claude -p words` to its end. A session that hangs is stopped with everything it started, and throws. */
+export async function runSession(words: string, options: SessionOptions): Promise<Session> {
+  let output = "";
+  const args = ["-p", words, ...(options.args ?? []), "--allowedTools", ...ALLOWED];
+  await using child = startChild([...options.claude.command, ...args], {
+    cwd: options.user.project,
+    env: environment(options),
+    onOutput: (text) => {
+      output += text;
+    },
+  });
+  child.closeInput();
+  const exitCode = await within(LONGEST_SESSION_MS, child.exited, () => `${output}\n${child.messages()}`);
+  return { exitCode, output, messages: child.messages() };
+}
+
+/** The environment of a session, made from nothing: no key, proxy or setting of whoever runs the tests gets in. */
+export function environment({ user, baseUrl, env }: SessionOptions): Record<string, string> {
+  return {
+    PATH: process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin",
+    HOME: user.home,
+    TERM: "dumb",
+    LANG: "C.UTF-8",
+    ANTHROPIC_BASE_URL: baseUrl,
+    ANTHROPIC_AUTH_TOKEN: "any",
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    DISABLE_AUTOUPDATER: "1",
+    DISABLE_ERROR_REPORTING: "1",
+    DISABLE_TELEMETRY: "1",
+    ...env,
+  };
+}
+
+/** What `promise` gives, or an error with `state()` after so many milliseconds. */
+export async function within<T>(ms: number, promise: Promise<T>, state: () => string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`not finished after ${ms} ms:\n${state()}`)), ms);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

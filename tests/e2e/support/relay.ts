@@ -1,0 +1,40 @@
+import { listen, type Recorded, record, type TestServer } from "./recording.ts";
+
+/** A header that the relay adds, so that a request behind the proxy can be found again before it. */
+export const RELAY_ID = "x-relay-id";
+
+/** Stands before the proxy and keeps what the client really sent. */
+export interface Relay extends TestServer {
+  readonly requests: readonly Recorded[];
+}
+
+/** Starts a relay that passes everything to `target`, bytes unchanged. */
+export function startRelay(target: string): Relay {
+  const requests: Recorded[] = [];
+  const server = listen(async (request) => {
+    const recorded = await record(request);
+    requests.push(recorded);
+    return pass(recorded, target, requests.length - 1, request.signal);
+  });
+  return { ...server, requests };
+}
+
+// --- internal ---
+
+async function pass(recorded: Recorded, origin: string, id: number, signal: AbortSignal): Promise<Response> {
+  const { method, target, body } = recorded;
+  const headers = new Headers(recorded.headers);
+  for (const name of ["host", "connection", "content-length", "transfer-encoding"]) headers.delete(name);
+  headers.set(RELAY_ID, String(id));
+  const hasBody = method !== "GET" && method !== "HEAD";
+  const answer = await fetch(origin + target, {
+    method,
+    headers,
+    ...(hasBody ? { body } : {}),
+    signal,
+    redirect: "manual",
+    decompress: false,
+    timeout: false,
+  } as RequestInit);
+  return new Response(answer.body, { status: answer.status, headers: answer.headers });
+}
