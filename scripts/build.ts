@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { readRuntime } from "./release/runtime.ts";
 import { seal } from "./release/seal.ts";
+import { readEntitlements, signAdHoc } from "./release/sign.ts";
 import { BUN_VERSION, binaryName, hostTarget, type Target } from "./release/targets.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
@@ -18,9 +19,12 @@ export async function build(target: Target, outfile: string, root = ROOT): Promi
   // Beside the outfile, so that the rename is atomic and a running binary of the same name is no hindrance.
   const folder = mkdtempSync(`${resolve(outfile)}-`);
   try {
-    const runtime = await sealedRuntime(target, folder);
+    const runtime = await readRuntime(target);
+    const entitlements = target.os === "macos" ? readEntitlements(runtime) : undefined;
     const binary = join(folder, binaryName(target));
+    seal(runtime);
     await compile(target, join(root, "src/main.ts"), runtime, binary);
+    if (entitlements) await rewrite(binary, (bytes) => signAdHoc(bytes, "cache-proxy", entitlements));
     chmodSync(binary, 0o755);
     renameSync(binary, outfile);
   } finally {
@@ -30,16 +34,10 @@ export async function build(target: Target, outfile: string, root = ROOT): Promi
 
 // --- internal ---
 
-async function sealedRuntime(target: Target, folder: string): Promise<string> {
-  const bytes = await readRuntime(target);
-  seal(bytes);
-  const path = join(folder, "runtime");
-  await Bun.write(path, bytes);
-  chmodSync(path, 0o755);
-  return path;
-}
-
-async function compile(target: Target, entry: string, runtime: string, outfile: string): Promise<void> {
+async function compile(target: Target, entry: string, runtime: Uint8Array, outfile: string): Promise<void> {
+  const executablePath = `${outfile}.runtime`;
+  await Bun.write(executablePath, runtime);
+  chmodSync(executablePath, 0o755);
   await Bun.build({
     entrypoints: [entry],
     minify: true,
@@ -48,7 +46,7 @@ async function compile(target: Target, entry: string, runtime: string, outfile: 
     define: { "process.env.NODE_ENV": '"production"' },
     compile: {
       target: target.bun,
-      executablePath: runtime,
+      executablePath,
       outfile,
       // The folder it is started in is the user's project: nothing there is meant for the proxy.
       autoloadDotenv: false,
@@ -57,6 +55,10 @@ async function compile(target: Target, entry: string, runtime: string, outfile: 
       autoloadPackageJson: false,
     },
   });
+}
+
+async function rewrite(path: string, change: (bytes: Uint8Array) => Uint8Array): Promise<void> {
+  await Bun.write(path, change(await Bun.file(path).bytes()));
 }
 
 if (import.meta.main) {
