@@ -1,23 +1,26 @@
 /** A program that runs until it ends or the test does. */
 export interface Child extends AsyncDisposable {
-  readonly pid: number;
   readonly exited: Promise<number>;
-  write(text: string): void;
-  closeInput(): void;
+  /** What it wrote to stdout so far. */
+  output(): string;
   /** What it wrote to stderr so far. */
   messages(): string;
-  /** Ends it and everything it started; returns when it is gone. */
-  stop(): Promise<void>;
+  /** The first match in its stderr, as soon as it is there; throws when the program ends without it. */
+  said(pattern: RegExp): Promise<RegExpExecArray>;
+  write(text: string): void;
+  closeInput(): void;
+  signal(name: NodeJS.Signals): void;
 }
 
 export interface ChildOptions {
   readonly cwd?: string;
   /** The whole environment: nothing is inherited. */
   readonly env: Record<string, string>;
-  readonly onOutput?: (text: string) => void;
+  /** Called with each line of stdout, as it comes. */
+  readonly onLine?: (line: string) => void;
 }
 
-/** Starts `command` as the leader of a process group of its own, so that `stop` reaches what it started and nothing else. */
+/** Starts `command` as the leader of a process group of its own; disposing ends the group and nothing else. */
 export function startChild(command: readonly string[], options: ChildOptions): Child {
   const child = Bun.spawn([...command], {
     ...(options.cwd ? { cwd: options.cwd } : {}),
@@ -27,36 +30,77 @@ export function startChild(command: readonly string[], options: ChildOptions): C
     stderr: "pipe",
     detached: true,
   });
-  let messages = "";
-  const drained = Promise.all([
-    drain(child.stdout, (text) => options.onOutput?.(text)),
-    drain(child.stderr, (text) => {
-      messages += text;
-    }),
-  ]);
-  const stop = async (): Promise<void> => {
-    killGroup(child.pid);
-    await child.exited;
-  };
+  const output = collect(child.stdout, linesTo(options.onLine));
+  const messages = collect(child.stderr, () => {});
   return {
-    pid: child.pid,
-    exited: child.exited.then((code) => drained.then(() => code)),
-    messages: () => messages,
-    write: (text) => {
-      child.stdin.write(text);
-      child.stdin.flush();
+    exited: Promise.all([child.exited, output.ended, messages.ended]).then(([code]) => code),
+    output: () => output.text,
+    messages: () => messages.text,
+    said: (pattern) => messages.match(pattern),
+    write: (text) => void child.stdin.write(text),
+    closeInput: () => void child.stdin.end(),
+    signal: (name) => process.kill(child.pid, name),
+    async [Symbol.asyncDispose]() {
+      killGroup(child.pid);
+      await child.exited;
     },
-    closeInput: () => child.stdin.end(),
-    stop,
-    [Symbol.asyncDispose]: stop,
   };
+}
+
+/** What `promise` gives, or an error with `state()` after so many milliseconds. */
+export async function within<T>(ms: number, promise: Promise<T>, state: () => string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`not finished after ${ms} ms:\n${state()}`)), ms);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 // --- internal ---
 
-async function drain(stream: ReadableStream<Uint8Array>, onText: (text: string) => void): Promise<void> {
-  const decoder = new TextDecoder();
-  for await (const bytes of stream) onText(decoder.decode(bytes, { stream: true }));
+interface Collected {
+  text: string;
+  readonly ended: Promise<void>;
+  match(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+function collect(stream: ReadableStream<Uint8Array>, onText: (text: string) => void): Collected {
+  const news = new EventTarget();
+  let done = false;
+  const collected: Collected = { text: "", ended: read(), match };
+  return collected;
+
+  async function read(): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const bytes of stream) {
+      const text = decoder.decode(bytes, { stream: true });
+      collected.text += text;
+      onText(text);
+      news.dispatchEvent(new Event("news"));
+    }
+    done = true;
+    news.dispatchEvent(new Event("news"));
+  }
+
+  async function match(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(collected.text);
+      if (found) return found;
+      if (done) throw new Error(`ended without ${pattern}:\n${collected.text}`);
+      await new Promise((resolve) => news.addEventListener("news", resolve, { once: true }));
+    }
+  }
+}
+
+function linesTo(onLine: (line: string) => void = () => {}): (text: string) => void {
+  let rest = "";
+  return (text) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) onLine(line);
+  };
 }
 
 function killGroup(leader: number): void {

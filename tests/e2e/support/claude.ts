@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClaudeCode } from "../setup/claude-code.ts";
-import { startChild } from "./child.ts";
+import { startChild, within } from "./child.ts";
 
 /** A computer's user with nothing of their own: an empty home and one project folder. Sessions in it can be continued. */
 export interface User extends Disposable {
@@ -43,18 +43,15 @@ export function newUser(project = "project"): User {
 
 /** Runs `claude -p words` to its end. A session that hangs is stopped with everything it started, and throws. */
 export async function runSession(words: string, options: SessionOptions): Promise<Session> {
-  let output = "";
   const args = ["-p", words, ...(options.args ?? []), "--allowedTools", ...ALLOWED];
   await using child = startChild([...options.claude.command, ...args], {
     cwd: options.user.project,
     env: environment(options),
-    onOutput: (text) => {
-      output += text;
-    },
   });
   child.closeInput();
-  const exitCode = await within(LONGEST_SESSION_MS, child.exited, () => `${output}\n${child.messages()}`);
-  return { exitCode, output, messages: child.messages() };
+  const state = () => `${child.output()}\n${child.messages()}`;
+  const exitCode = await within(LONGEST_SESSION_MS, child.exited, state);
+  return { exitCode, output: child.output(), messages: child.messages() };
 }
 
 /** The environment of a session, made from nothing: no key, proxy or setting of whoever runs the tests gets in. */
@@ -72,15 +69,4 @@ export function environment({ user, baseUrl, env }: SessionOptions): Record<stri
     DISABLE_TELEMETRY: "1",
     ...env,
   };
-}
-
-/** What `promise` gives, or an error with `state()` after so many milliseconds. */
-export async function within<T>(ms: number, promise: Promise<T>, state: () => string): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`not finished after ${ms} ms:\n${state()}`)), ms);
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
