@@ -33,26 +33,25 @@ export const tool = (name: string, input: Record<string, unknown>): Block => ({
   input,
 });
 
-/** Requests that no key speaks of: titles, summaries for `/compact`, and turns beyond the last answer. */
-export const OTHERWISE: Answer = [text("Nothing more to do.")];
+/** The answer to what the scenario knows nothing of: titles, reports of subagents, and the summary for `/compact`. */
+export const OTHERWISE: Answer = [text("<summary>Nothing more to do.</summary>")];
 
-/** The answer due: that of the latest words the scenario knows, as many answers on as were given since. */
+/** The answer due: that of the user's latest words, as many answers on as were given since. */
 export function answerTo(scenario: Scenario, { messages, tools }: Conversation): Answer {
   if (!tools?.length) return OTHERWISE;
-  const keys = Object.keys(scenario);
-  for (let at = messages.length - 1; at >= 0; at--) {
-    const key = keys.find((words) => saidByUser(messages[at], words));
-    if (!key) continue;
-    const given = messages.slice(at).filter((turn) => turn.role === "assistant").length;
-    return scenario[key]?.[given] ?? OTHERWISE;
-  }
-  return OTHERWISE;
+  const at = messages.findLastIndex((turn) => wordsIn(turn) !== "");
+  const words = wordsIn(messages[at]);
+  const key = Object.keys(scenario).find((part) => words.includes(part)) ?? "";
+  const given = messages.slice(at).filter((turn) => turn.role === "assistant").length;
+  return scenario[key]?.[given] ?? OTHERWISE;
 }
 
 // --- internal ---
 
-function saidByUser(turn: Turn | undefined, words: string): boolean {
-  if (turn?.role !== "user") return false;
-  if (typeof turn.content === "string") return turn.content.includes(words);
-  return turn.content.some((block) => block.type === "text" && block.text?.includes(words));
+/** What a user said in this turn; reminders are Claude Code's own. */
+function wordsIn(turn: Turn | undefined): string {
+  if (turn?.role !== "user") return "";
+  const blocks = typeof turn.content === "string" ? [{ type: "text", text: turn.content }] : turn.content;
+  const texts = blocks.map((block) => (block.type === "text" ? (block.text ?? "") : ""));
+  return texts.filter((one) => !one.startsWith("<system-reminder>")).join("\n");
 }
