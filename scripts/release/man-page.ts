@@ -1,0 +1,87 @@
+import { type Flag, readFlags } from "./flags.ts";
+
+/** What of the man page does not stand in the command's definition. */
+export interface ManPageFacts {
+  readonly version: string;
+  readonly summary: string;
+  readonly homepage: string;
+  /** The day of the commit: a page built twice is the same page. */
+  readonly date: Date;
+}
+
+/** Renders cache-proxy(1) in mdoc(7), which both groff and macOS's mandoc read. */
+export function manPage(facts: ManPageFacts, flags: readonly Flag[] = readFlags()): string {
+  return `${[
+    `.Dd ${day(facts.date)}`,
+    ".Dt CACHE-PROXY 1",
+    `.Os cache-proxy ${roff(facts.version)}`,
+    ".Sh NAME",
+    ".Nm cache-proxy",
+    `.Nd ${roff(facts.summary)}`,
+    ".Sh SYNOPSIS",
+    ".Nm",
+    ...flags.map((flag) => `.Op ${flagMacro(flag)}${flag.repeatable ? " Ns No ..." : ""}`),
+    ".Sh DESCRIPTION",
+    ".Nm",
+    "listens on a local port and forwards every request to llama-server.",
+    "What would make llama-server evaluate the same prompt again is made constant on the way;",
+    "everything else passes untouched.",
+    ".Pp",
+    "The options are as follows:",
+    ".Bl -tag -width Ds",
+    ...flags.flatMap(optionItem),
+    ".El",
+    ...CLOSING,
+    `.Lk ${facts.homepage}`,
+  ].join("\n")}\n`;
+}
+
+// --- internal ---
+
+const CLOSING = [
+  ".Sh EXIT STATUS",
+  ".Bl -tag -width Ds",
+  ".It 0",
+  "It was stopped by a signal, or printed the text that was asked for.",
+  ".It 1",
+  "It could not run: for example, the port is taken.",
+  ".It 2",
+  "It was called wrongly; the message says what is allowed.",
+  ".El",
+  ".Sh EXAMPLES",
+  "Beside a llama-server on port 8080:",
+  ".Pp",
+  ".Dl $ cache-proxy",
+  ".Dl $ ANTHROPIC_BASE_URL=http://127.0.0.1:8081 claude",
+  ".Sh SEE ALSO",
+];
+
+function optionItem(flag: Flag): string[] {
+  const normal = flag.default === undefined ? [] : [`The default is ${literal(flag.default)}.`];
+  return [`.It ${flagMacro(flag)}`, `${roff(flag.description)}.`, ...normal];
+}
+
+function flagMacro({ name, value }: Flag): string {
+  return `Fl -${name}${value === undefined ? "" : ` Ar ${value}`}`;
+}
+
+function literal(text: string): string {
+  return `\\fB${roff(text)}\\fR`;
+}
+
+/** A backslash and a dot or quote at the start of a line mean something to the formatter. */
+function roff(text: string): string {
+  return text
+    .replaceAll("\\", "\\e")
+    .replace(/^([.'])/, "\\&$1")
+    .replaceAll("-", "\\-");
+}
+
+function day(date: Date): string {
+  return date.toLocaleDateString("en-US", {
+    month: "long",
+    day: "numeric",
+    year: "numeric",
+    timeZone: "UTC",
+  });
+}
