@@ -1,0 +1,298 @@
+import { concat, insertion, join, type RawValue, removals, textBlock, userTurn } from "./json-bytes.ts";
+import { asReminder, asUsersWords, isMarker, isReminder, rawOf } from "./reminder.ts";
+import { type Document, type StringValue, Unscannable } from "./scan.ts";
+import type { Edit } from "./splice.ts";
+import { type Addition, appendToResult, nameLoadedTools } from "./tool-result.ts";
+import { type Block, readTurns, type Turn } from "./turns.ts";
+
+/** How often each repair was made; for `--verbose`. */
+export interface TurnRepairs {
+  folded: number;
+  remindersMoved: number;
+  ownWordsMoved: number;
+  markersDropped: number;
+  toolsNamed: number;
+  turnsJoined: number;
+}
+
+/**
+ * The edits that let every chat template render `messages` in the order in which they were said:
+ *
+ * - A `system` turn is folded into the user turn before it: into the text of its last `tool_result`; in the
+ *   conversation's first user turn before the user's own words (so that two sessions of one project share all before
+ *   them); else behind its last block. Without a user turn right before it, it becomes one.
+ * - Text behind `tool_result` blocks, which llama-server would render before them (server-chat.cpp): reminders go into the
+ *   last result, the user's own words become a turn behind the results. Where the template demands that user and
+ *   assistant alternate, they go into the result too, under a line that says whose they are, and user turns in a row are joined.
+ * - `<total_tokens>` markers are dropped; `tool_reference` blocks become texts.
+ *
+ * What each turn becomes depends on itself, the user turn before it and the system turns behind it only: the history of
+ * turn n stays a prefix of that of turn n+1. Throws `Unscannable` on shapes that are not known: then nothing is edited.
+ */
+export function turnEdits(
+  document: Document,
+  strictAlternation: boolean,
+): { edits: Edit[]; repairs: TurnRepairs } {
+  const folding = new Folding(document.bytes, strictAlternation);
+  const turns = readTurns(document);
+  turns.forEach((turn, index) => {
+    folding.take(turn, index);
+  });
+  return { edits: folding.edits(turns), repairs: folding.repairs };
+}
+
+// --- internal ---
+
+/** A user turn (or a system turn that becomes one) and what is put into it. */
+interface Host {
+  fold(texts: readonly StringValue[]): void;
+  /** Takes over the blocks of the user turn behind it. */
+  join(turn: Turn): void;
+  edits(): Edit[];
+}
+
+/** Walks over the turns once; `host` is the user turn that the last turn was or went into. */
+class Folding {
+  readonly repairs: TurnRepairs = {
+    folded: 0,
+    remindersMoved: 0,
+    ownWordsMoved: 0,
+    markersDropped: 0,
+    toolsNamed: 0,
+    turnsJoined: 0,
+  };
+  private readonly bytes: Buffer;
+  private readonly strictAlternation: boolean;
+  private readonly hosts: Host[] = [];
+  private readonly removed = new Set<number>();
+  private host: Host | undefined;
+  private hadUserTurn = false;
+
+  constructor(bytes: Buffer, strictAlternation: boolean) {
+    this.bytes = bytes;
+    this.strictAlternation = strictAlternation;
+  }
+
+  take(turn: Turn, index: number): void {
+    if (turn.role === "system") this.takeSystem(turn, index);
+    else if (turn.role === "user") this.takeUser(turn, index);
+    else this.host = undefined;
+  }
+
+  edits(turns: readonly Turn[]): Edit[] {
+    if (turns.length > 0 && this.removed.size === turns.length)
+      throw new Unscannable("no turn would be left");
+    const values = turns.map((turn) => turn.value);
+    return [...this.hosts.flatMap((host) => host.edits()), ...removals(values, this.removed)];
+  }
+
+  private takeSystem(turn: Turn, index: number): void {
+    const texts = this.withoutMarkers(systemTexts(turn));
+    if (this.host === undefined && texts.length > 0) this.begin(new NewUserTurn(this.bytes, turn));
+    else this.removed.add(index);
+    if (texts.length === 0) return;
+    this.host?.fold(texts);
+    this.repairs.folded++;
+  }
+
+  private takeUser(turn: Turn, index: number): void {
+    if (this.isOnlyMarkers(turn)) {
+      this.removed.add(index);
+      this.repairs.markersDropped++;
+    } else if (this.strictAlternation && this.host && !hasResult(turn)) {
+      this.removed.add(index);
+      this.host.join(turn);
+      this.repairs.turnsJoined++;
+    } else {
+      this.begin(new UserTurn(this.bytes, turn, !this.hadUserTurn, this.strictAlternation, this.repairs));
+      this.hadUserTurn = true;
+    }
+  }
+
+  private begin(host: Host): void {
+    this.hosts.push(host);
+    this.host = host;
+  }
+
+  private withoutMarkers(texts: readonly StringValue[]): StringValue[] {
+    const kept = texts.filter((text) => !isMarker(this.bytes, text));
+    this.repairs.markersDropped += texts.length - kept.length;
+    return kept;
+  }
+
+  private isOnlyMarkers({ content }: Turn): boolean {
+    if ("kind" in content) return isMarker(this.bytes, content);
+    return (
+      content.length > 0 &&
+      content.every(({ type, text }) => type === "text" && text && isMarker(this.bytes, text))
+    );
+  }
+}
+
+/** A user turn of the client, changed in place. */
+class UserTurn implements Host {
+  private readonly bytes: Buffer;
+  private readonly turn: Turn;
+  private readonly blocks: readonly Block[];
+  private readonly result: Block | undefined;
+  private readonly isFirst: boolean;
+  private readonly strictAlternation: boolean;
+  private readonly repairs: TurnRepairs;
+
+  private readonly removed = new Set<number>();
+  private readonly intoResult: Addition[] = [];
+  private readonly beforeWords: RawValue[] = [];
+  private readonly atEnd: RawValue[] = [];
+  private readonly turnBehind: RawValue[] = [];
+
+  constructor(bytes: Buffer, turn: Turn, isFirst: boolean, strictAlternation: boolean, repairs: TurnRepairs) {
+    this.bytes = bytes;
+    this.turn = turn;
+    this.blocks = "kind" in turn.content ? [] : turn.content;
+    this.result = this.blocks.findLast(isResult);
+    this.isFirst = isFirst;
+    this.strictAlternation = strictAlternation;
+    this.repairs = repairs;
+    this.sortBlocks();
+  }
+
+  fold(texts: readonly StringValue[]): void {
+    const reminders = texts.map((text) => asReminder(this.bytes, text));
+    if (this.result) this.intoResult.push(...reminders.map((text) => ({ text })));
+    else if (this.isFirst) this.beforeWords.push(...reminders.map(textBlock));
+    else this.atEnd.push(...reminders.map(textBlock));
+  }
+
+  join(turn: Turn): void {
+    if (this.result) this.intoResult.push(...additionsOf(this.bytes, turn));
+    else this.atEnd.push(...blocksOf(this.bytes, turn));
+  }
+
+  edits(): Edit[] {
+    const own =
+      this.turnBehind.length === 0 ? [] : [insertion(this.turn.value.end, ",", userTurn(this.turnBehind))];
+    return [...this.resultEdits(), ...this.contentEdits(), ...own];
+  }
+
+  /** Decides for each block whether it stays, goes into the last result, or into a turn behind this one. */
+  private sortBlocks(): void {
+    const firstResult = this.blocks.findIndex(isResult);
+    this.blocks.forEach((block, index) => {
+      const isText = block.type === "text" && block.text !== undefined;
+      if (isText && isMarker(this.bytes, block.text)) {
+        this.repairs.markersDropped++;
+      } else if (firstResult < 0 || index < firstResult || isResult(block)) {
+        return;
+      } else if (isText && isReminder(this.bytes, block.text)) {
+        this.intoResult.push({ text: rawOf(this.bytes, block.text) });
+        this.repairs.remindersMoved++;
+      } else {
+        if (this.strictAlternation) this.intoResult.push(additionOf(this.bytes, block));
+        else this.turnBehind.push(sliceOf(this.bytes, block));
+        this.repairs.ownWordsMoved++;
+      }
+      this.removed.add(index);
+    });
+  }
+
+  private resultEdits(): Edit[] {
+    const named = this.blocks.filter(isResult).flatMap((result) => nameLoadedTools(this.bytes, result));
+    this.repairs.toolsNamed += named.length;
+    return this.result ? [...named, ...appendToResult(this.bytes, this.result, this.intoResult)] : named;
+  }
+
+  private contentEdits(): Edit[] {
+    const { content } = this.turn;
+    if ("kind" in content) return this.stringEdits(content);
+    const edits = removals(
+      this.blocks.map((block) => block.value),
+      this.removed,
+    );
+    const words = this.blocks.findLast((block, index) => block.type === "text" && !this.removed.has(index));
+    const behind = words ? this.atEnd : [...this.beforeWords, ...this.atEnd];
+    if (words && this.beforeWords.length > 0)
+      edits.push(insertion(words.value.start, join(this.beforeWords, ","), ","));
+    if (behind.length > 0) edits.push(this.append(behind));
+    return edits;
+  }
+
+  private append(blocks: readonly RawValue[]): Edit {
+    const last = this.blocks.at(-1);
+    // An empty content array: right behind its bracket, which is the last byte but one of what the scan found.
+    const at = last?.value.end ?? this.turn.value.members.content!.end - 1;
+    return insertion(at, this.blocks.length > this.removed.size ? "," : "", join(blocks, ","));
+  }
+
+  /** A string becomes an array of blocks only when something joins it. */
+  private stringEdits({ start, end }: StringValue): Edit[] {
+    if (this.beforeWords.length + this.atEnd.length === 0) return [];
+    const before = this.beforeWords.flatMap((block) => [block, ","]);
+    const after = this.atEnd.flatMap((block) => [",", block]);
+    return [insertion(start, "[", ...before, '{"type":"text","text":'), insertion(end, "}", ...after, "]")];
+  }
+}
+
+/** A system turn that has no user turn before it. */
+class NewUserTurn implements Host {
+  private readonly bytes: Buffer;
+  private readonly turn: Turn;
+  private readonly blocks: RawValue[] = [];
+
+  constructor(bytes: Buffer, turn: Turn) {
+    this.bytes = bytes;
+    this.turn = turn;
+  }
+
+  fold(texts: readonly StringValue[]): void {
+    this.blocks.push(...texts.map((text) => textBlock(asReminder(this.bytes, text))));
+  }
+
+  join(turn: Turn): void {
+    this.blocks.push(...blocksOf(this.bytes, turn));
+  }
+
+  edits(): Edit[] {
+    const { start, end } = this.turn.value;
+    return [{ start, end, bytes: userTurn(this.blocks) }];
+  }
+}
+
+function systemTexts({ content, value }: Turn): StringValue[] {
+  if ("kind" in content) return content.end - content.start > 2 ? [content] : [];
+  return content.map((block) => {
+    if (block.type === "text" && block.text) return block.text;
+    throw new Unscannable(`a system turn with a ${block.type} block at byte ${value.start}`);
+  });
+}
+
+function hasResult({ content }: Turn): boolean {
+  return !("kind" in content) && content.some(isResult);
+}
+
+function isResult(block: Block): boolean {
+  return block.type === "tool_result";
+}
+
+function sliceOf(bytes: Buffer, { value }: Block): RawValue {
+  return bytes.subarray(value.start, value.end);
+}
+
+function blocksOf(bytes: Buffer, { content }: Turn): RawValue[] {
+  if ("kind" in content) return [textBlock(rawOf(bytes, content))];
+  return content
+    .filter((block) => !(block.type === "text" && block.text && isMarker(bytes, block.text)))
+    .map((block) => sliceOf(bytes, block));
+}
+
+/** The user's words as they go into a tool result. */
+function additionsOf(bytes: Buffer, { content }: Turn): Addition[] {
+  if ("kind" in content) return [{ text: asUsersWords(bytes, content) }];
+  return content
+    .filter((block) => !(block.type === "text" && block.text && isMarker(bytes, block.text)))
+    .map((block) => additionOf(bytes, block));
+}
+
+function additionOf(bytes: Buffer, block: Block): Addition {
+  if (block.type !== "text" || !block.text) return { block: concat(sliceOf(bytes, block)) };
+  return { text: isReminder(bytes, block.text) ? rawOf(bytes, block.text) : asUsersWords(bytes, block.text) };
+}

@@ -1,0 +1,84 @@
+import type { Upstream } from "./upstream.ts";
+
+/** What a server says of itself on `GET /props`; `undefined` is what its answer does not show. */
+export interface ServerFacts {
+  readonly model?: string | undefined;
+  readonly build?: string | undefined;
+  readonly slots?: number | undefined;
+  /** Tokens of context of one slot. */
+  readonly context?: number | undefined;
+  /** The chat template raises an error unless user and assistant turns alternate, tool results apart. */
+  readonly strictAlternation: boolean;
+}
+
+/** `facts`: a llama-server's own; `status`: something answers, but has no `/props`; `cause`: nothing answers. */
+export type Answer =
+  | { readonly facts: ServerFacts }
+  | { readonly status: number }
+  | { readonly cause: string };
+
+/** Longer than a llama-server under load takes for `/props`, shorter than a user waits for a banner. */
+export const PROPS_TIMEOUT_MS = 2_000;
+
+/** What is known before a server has answered, and of servers without `/props`. */
+export const UNKNOWN_SERVER: ServerFacts = Object.freeze({ strictAlternation: false });
+
+/** Asks `GET /props` once; never throws. */
+export async function askProps(upstream: Upstream, timeoutMs: number = PROPS_TIMEOUT_MS): Promise<Answer> {
+  try {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const answer = await fetch(`${upstream.origin}${upstream.basePath}/props`, {
+      signal,
+      redirect: "manual",
+    });
+    if (!answer.ok) {
+      await answer.body?.cancel();
+      return { status: answer.status };
+    }
+    const facts = factsOf(await answer.json().catch(() => undefined));
+    return facts ? { facts } : { status: answer.status };
+  } catch (error) {
+    return { cause: causeOf(error) };
+  }
+}
+
+/**
+ * Reads the JSON of `/props` (llama.cpp tools/server/server-context.cpp); `undefined` when it is not a llama-server's.
+ * Templates refuse unalternated turns with `raise_exception('… roles must alternate …')` (Mistral, Ministral, Gemma 2).
+ */
+export function factsOf(props: unknown): ServerFacts | undefined {
+  if (!isRecord(props)) return undefined;
+  const { total_slots, default_generation_settings, model_alias, model_path, chat_template, build_info } =
+    props;
+  if (typeof chat_template !== "string" && typeof total_slots !== "number") return undefined;
+  const settings = isRecord(default_generation_settings) ? default_generation_settings : {};
+  return {
+    model: text(model_alias) ?? text(model_path)?.split(/[\\/]/).at(-1),
+    build: text(build_info),
+    slots: count(total_slots),
+    context: count(settings.n_ctx),
+    strictAlternation: /raise_exception\(\s*['"][^'"]*\balternate\b/i.test(text(chat_template) ?? ""),
+  };
+}
+
+// --- internal ---
+
+/** Bun's fetch names the cause in `code` (ConnectionRefused, FailedToOpenSocket, …). */
+function causeOf(error: unknown): string {
+  const { name, code, message } = error as { name?: string; code?: string; message?: string };
+  if (name === "TimeoutError") return "no answer in time";
+  if (code === "ConnectionRefused" || code === "ECONNREFUSED") return "connection refused";
+  return message ?? "unknown error";
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function count(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isInteger(value) && value > 0 ? value : undefined;
+}
