@@ -1,0 +1,77 @@
+import { join } from "node:path";
+
+/** What a release has to know of the commit that it is made from. */
+export interface Project {
+  readonly version: string;
+  readonly summary: string;
+  readonly license: string;
+  /** The project's page, and what release archives are published under. */
+  readonly homepage: string;
+  readonly downloads: string;
+  readonly date: Date;
+  readonly tags: readonly string[];
+  readonly changedFiles: readonly string[];
+  readonly changelog: string;
+}
+
+/** Reads package.json, CHANGELOG.md and git in a checkout; throws when one is missing. */
+export async function readProject(root: string): Promise<Project> {
+  const pkg = (await Bun.file(join(root, "package.json")).json()) as PackageJson;
+  const repository = repositoryUrl(pkg.repository);
+  return {
+    version: pkg.version,
+    summary: pkg.description,
+    license: pkg.license,
+    homepage: pkg.homepage,
+    downloads: `${repository}/releases/download/v${pkg.version}`,
+    date: new Date(Number(await git(root, "log", "-1", "--format=%ct")) * 1000),
+    tags: lines(await git(root, "tag", "--points-at", "HEAD")),
+    changedFiles: lines(await git(root, "status", "--porcelain")),
+    changelog: await Bun.file(join(root, "CHANGELOG.md")).text(),
+  };
+}
+
+/** Says what makes a checkout unfit to be published, or nothing: version, tag and changelog must name one release. */
+export function projectFaults({ version, tags, changedFiles, changelog }: Project): string[] {
+  const tag = `v${version}`;
+  const tagged = tags.length > 0 ? `the tag is ${tags.join(", ")}` : "no tag";
+  return [
+    ...(tags.includes(tag) ? [] : [`package.json says ${version}, but ${tagged}: expected ${tag}`]),
+    ...(changedFiles.length === 0 ? [] : [`files differ from the commit: ${changedFiles.join(", ")}`]),
+    ...(changelog.split("\n").includes(`## ${version}`)
+      ? []
+      : [`CHANGELOG.md has no section for ${version}`]),
+  ];
+}
+
+// --- internal ---
+
+interface PackageJson {
+  readonly version: string;
+  readonly description: string;
+  readonly license: string;
+  readonly homepage: string;
+  readonly repository: string;
+}
+
+/** npm's short form, `github:owner/name`. */
+function repositoryUrl(repository: string): string {
+  const name = /^github:([\w.-]+\/[\w.-]+)$/.exec(repository)?.[1];
+  if (!name)
+    throw new Error(`package.json: repository is ${JSON.stringify(repository)}, not github:owner/name`);
+  return `https://github.com/${name}`;
+}
+
+async function git(root: string, ...args: string[]): Promise<string> {
+  const child = Bun.spawn(["git", "-C", root, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const [output, errors] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  if ((await child.exited) !== 0) throw new Error(`git ${args.join(" ")}: ${errors.trim()}`);
+  return output;
+}
+
+function lines(text: string): string[] {
+  return text.split("\n").filter((line) => line !== "");
+}
