@@ -53,6 +53,8 @@ const OPEN_OBJECT = 0x7b;
 
 /** Reads the figures out of one answer's bytes as they pass, an event stream or JSON; keeps a few kilobytes at most. */
 export class UsageReader {
+  /** Whether the answer is an event stream. */
+  readonly isStream: boolean;
   readonly #read: (chunk: Uint8Array) => void;
   readonly #members: MemberReader;
   readonly #figures = new Map<string, number>();
@@ -65,7 +67,9 @@ export class UsageReader {
   /** Bodies that are neither JSON nor an event stream are not looked at. */
   constructor(contentType: string) {
     this.#members = new MemberReader(PATHS, (path, value) => this.#note(path, value));
-    this.#read = this.#readerFor(contentType.split(";")[0]!.trim().toLowerCase());
+    const type = contentType.split(";")[0]!.trim().toLowerCase();
+    this.isStream = type === "text/event-stream";
+    this.#read = this.#readerFor(type);
   }
 
   push(chunk: Uint8Array): void {
@@ -89,7 +93,7 @@ export class UsageReader {
 
   #readerFor(type: string): (chunk: Uint8Array) => void {
     if (type === "application/json") return (chunk) => this.#members.push(chunk, 0, chunk.length);
-    if (type !== "text/event-stream") return () => {};
+    if (!this.isStream) return () => {};
     const splitter = new EventSplitter({
       data: (bytes, start, end) => {
         this.#eventIsObject ??= bytes[start] === OPEN_OBJECT;

@@ -1,0 +1,23 @@
+/** 12300 as `12 300`. */
+export function grouped(count: number): string {
+  return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, " ");
+}
+
+/** `40 s`, `3 min 20 s`, `2 h 5 min`. */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return seconds < 9.95 ? `${seconds.toFixed(1)} s` : `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/** The first three digits of an estimate; more of them would claim too much. */
+export function roughly(count: number): number {
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(count)) - 2);
+  return Math.round(count / unit) * unit;
+}
+
+/** `98.7 %`, rounded down: 99.97 % is not all. */
+export function percent(part: number): string {
+  return `${(Math.floor(part * 1000) / 10).toFixed(1)} %`;
+}

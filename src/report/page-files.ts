@@ -1,0 +1,46 @@
+import { basename } from "node:path";
+import type { HTMLBundle } from "bun";
+import page from "../page/index.html";
+
+/** The page's files by name; `""` is the page itself. */
+export type PageFiles = ReadonlyMap<string, { readonly body: Blob; readonly type: string }>;
+
+/**
+ * The page as Bun bundled it. Bun's own routes are not used: they put the page's script and style at `/chunk-….js` and
+ * `/_bun/…`, where they shadow paths of the upstream. Here all of them stand beside the page.
+ */
+export async function loadPage(): Promise<PageFiles> {
+  return page.files ? embedded(page.files) : bundled(page.index);
+}
+
+// --- internal ---
+
+type EmbeddedFiles = NonNullable<HTMLBundle["files"]>;
+
+/** In the compiled binary the files are inside, and the page names them from the root. */
+async function embedded(files: EmbeddedFiles): Promise<PageFiles> {
+  const found = new Map<string, { body: Blob; type: string }>();
+  for (const { path, loader, headers } of files) {
+    const file = Bun.file(path);
+    if (loader === "html") found.set("", html(await file.text()));
+    else found.set(basename(path), { body: file, type: headers["content-type"] });
+  }
+  return found;
+}
+
+/** Run from the source, the page is bundled here, with Bun's own bundler. */
+async function bundled(index: string): Promise<PageFiles> {
+  const { outputs } = await Bun.build({ entrypoints: [index], minify: true });
+  const found = new Map<string, { body: Blob; type: string }>();
+  for (const output of outputs) {
+    if (output.path.endsWith(".html")) found.set("", html(await output.text()));
+    else found.set(basename(output.path), { body: output, type: output.type });
+  }
+  return found;
+}
+
+/** Names of files become relative to the page. */
+function html(text: string): { body: Blob; type: string } {
+  const relative = text.replace(/(src|href)="(?:\.?\/)(chunk-[^"]+)"/g, '$1="$2"');
+  return { body: new Blob([relative]), type: "text/html; charset=utf-8" };
+}

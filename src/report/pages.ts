@@ -1,0 +1,84 @@
+import { loadPage, type PageFiles } from "./page-files.ts";
+
+/** All paths of the proxy itself are below this one; every other path is the upstream's. */
+export const OWN_PATH = "/cache-proxy/";
+
+/** Answers a request for the proxy itself; undefined for all that is meant for the upstream. */
+export type OwnHandler = (request: Request) => Response | Promise<Response> | undefined;
+
+/** What the endpoints are made of, asked anew for every request. */
+export interface PagesSource {
+  readonly metrics: () => Response;
+  readonly stats: () => Response;
+  readonly events: () => Response;
+}
+
+/**
+ * The page's only sources are its own files and events. https://www.w3.org/TR/CSP3/
+ * The icon is a data URL.
+ */
+const PAGE_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const OWN_HEADERS = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+};
+
+/** The endpoints below `/cache-proxy/`: the page, `metrics`, `stats.json`, `events`, `health`; 404 for anything else there. */
+export function ownPages(source: PagesSource): OwnHandler {
+  return function answerOwn(request) {
+    const { pathname } = new URL(request.url);
+    if (!pathname.startsWith(OWN_PATH)) return undefined;
+    if (request.method !== "GET" && request.method !== "HEAD") return notAllowed();
+    const name = pathname.slice(OWN_PATH.length);
+    const answer = endpoint(name, source) ?? pageFile(name);
+    return request.method === "HEAD" ? withoutBody(answer) : answer;
+  };
+}
+
+// --- internal ---
+
+function endpoint(name: string, source: PagesSource): Response | undefined {
+  switch (name) {
+    case "health":
+      return own(Response.json({ status: "ok" }));
+    case "metrics":
+      return own(source.metrics());
+    case "stats.json":
+      return own(source.stats());
+    case "events":
+      return own(source.events());
+    default:
+      return undefined;
+  }
+}
+
+let files: Promise<PageFiles> | undefined;
+
+async function pageFile(name: string): Promise<Response> {
+  files ??= loadPage();
+  const file = (await files).get(name);
+  if (!file) return own(new Response("not found\n", { status: 404 }));
+  return own(
+    new Response(file.body, {
+      headers: { "content-type": file.type, "content-security-policy": PAGE_POLICY },
+    }),
+  );
+}
+
+function own(response: Response): Response {
+  for (const [name, value] of Object.entries(OWN_HEADERS)) response.headers.set(name, value);
+  return response;
+}
+
+function notAllowed(): Response {
+  return own(new Response("only GET and HEAD\n", { status: 405, headers: { allow: "GET, HEAD" } }));
+}
+
+async function withoutBody(answer: Response | Promise<Response>): Promise<Response> {
+  const { body, status, headers } = await answer;
+  await body?.cancel();
+  return new Response(null, { status, headers });
+}

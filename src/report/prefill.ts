@@ -1,0 +1,46 @@
+import type { Usage } from "../usage/usage.ts";
+
+/** When things happened, `performance.now()`; undefined is "not yet" or "cannot be told". */
+export interface Moments {
+  readonly arrived: number;
+  readonly sent?: number | undefined;
+  readonly answered?: number | undefined;
+  readonly firstByte?: number | undefined;
+  readonly firstToken?: number | undefined;
+}
+
+export interface Prefill {
+  readonly prefill_ms?: number;
+  readonly evaluated_tokens_per_second?: number;
+}
+
+/** Below this the fixed cost of a request (tokenising, one batch, the network) hides the speed of the prefill. */
+export const ENOUGH_TOKENS = 256;
+/** Headers that precede the first token by less were sent together with it. */
+const SENT_TOGETHER_MS = 10;
+
+/**
+ * How long the prompt's evaluation took. The server's own `prompt_ms` where it gives one; else, for a stream with enough
+ * evaluated tokens, the time until the first token: from the headers on, which llama-server sends when a slot begins with the
+ * prompt (so waiting for a slot is not counted), or from the sending of the request where headers come with the first token.
+ */
+export function measurePrefill(usage: Usage, moments: Moments): Prefill {
+  const evaluated = usage.evaluated_tokens;
+  const duration = usage.prompt_ms ?? timeToFirstToken(moments);
+  if (evaluated === undefined || !duration) return {};
+  if (usage.prompt_ms === undefined && evaluated < ENOUGH_TOKENS) return {};
+  return { prefill_ms: round(duration), evaluated_tokens_per_second: round((evaluated / duration) * 1000) };
+}
+
+/** Microseconds are as far as the clock is worth. */
+export function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
+
+// --- internal ---
+
+function timeToFirstToken({ sent, answered, firstToken }: Moments): number | undefined {
+  if (sent === undefined || answered === undefined || firstToken === undefined) return undefined;
+  const sinceHeaders = firstToken - answered;
+  return sinceHeaders > SENT_TOGETHER_MS ? sinceHeaders : firstToken - sent;
+}

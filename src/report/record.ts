@@ -1,0 +1,54 @@
+import type { Usage } from "../usage/usage.ts";
+import type { Caller } from "./caller.ts";
+import type { Outcome } from "./watch.ts";
+
+/**
+ * One finished inference request. The names and units are the same in the JSON log, in stats.json and on the page, and stable;
+ * what is not known is left out. Times are counted from the end of the request's header. No prompt text, path of a file or key.
+ */
+export interface RequestRecord extends Caller, Usage {
+  /** Counts up from 1 in the order of arrival, within one run. */
+  readonly id: number;
+  /** When it arrived, ISO 8601 in UTC. */
+  readonly time: string;
+  /** The inference endpoint, such as `/v1/messages`, without what stands before it in the path. */
+  readonly endpoint: string;
+  /** As the client named it. */
+  readonly model?: string;
+  readonly stream?: boolean;
+  /** Size of the body as the client sent it. */
+  readonly request_bytes?: number;
+  /** The upstream's status; left out when there was no answer. */
+  readonly status?: number;
+  readonly outcome: Outcome;
+  /** Until the request was handed on: the proxy's own time and the arrival of the body. */
+  readonly added_ms?: number;
+  /** Until the first byte of the answer's body. */
+  readonly first_byte_ms?: number;
+  /** Until the first event of a stream that carries output. */
+  readonly first_token_ms?: number;
+  readonly total_ms: number;
+  /** How long the evaluated tokens took; only where that can be told (see prefill.ts). */
+  readonly prefill_ms?: number;
+  /** `evaluated_tokens` in `prefill_ms`. */
+  readonly evaluated_tokens_per_second?: number;
+}
+
+/** The last `limit` records, oldest first. */
+export class RecordRing {
+  readonly #limit: number;
+  readonly #records: RequestRecord[] = [];
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  add(record: RequestRecord): void {
+    this.#records.push(record);
+    if (this.#records.length > this.#limit) this.#records.shift();
+  }
+
+  list(): readonly RequestRecord[] {
+    return this.#records;
+  }
+}

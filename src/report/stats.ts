@@ -1,0 +1,99 @@
+import pkg from "../../package.json" with { type: "json" };
+import type { RequestRecord } from "./record.ts";
+import type { Running } from "./running.ts";
+import {
+  cachedShare,
+  type Histogram,
+  prefillSpeed,
+  type RequestCount,
+  secondsSaved,
+  type Totals,
+} from "./totals.ts";
+
+/** The answer of `/cache-proxy/stats.json`, and what the page begins with. Names and units are stable. */
+export interface Stats {
+  readonly version: string;
+  /** When this run began, ISO 8601 in UTC. */
+  readonly started_at: string;
+  readonly totals: TotalsView;
+  readonly times: Readonly<Record<TimeName, HistogramView>>;
+  /** Inference requests that are with the upstream, oldest first. */
+  readonly running: readonly Running[];
+  /** The last 500 inference requests, oldest first. */
+  readonly requests: readonly RequestRecord[];
+}
+
+/** Sums over the whole run; what cannot be told yet is left out. */
+export interface TotalsView {
+  /** Inference requests. */
+  readonly requests: number;
+  /** All requests by endpoint (`other` is not inference), end and status. */
+  readonly requests_by_end: readonly RequestCount[];
+  readonly prompt_tokens: number;
+  readonly cached_tokens: number;
+  readonly evaluated_tokens: number;
+  readonly output_tokens: number;
+  /** `cached_tokens` of cached and evaluated ones together, from 0 to 1. */
+  readonly cached_share?: number;
+  readonly evaluated_tokens_per_second?: number;
+  /** Seconds of prefill: `cached_tokens` at that speed. */
+  readonly saved_seconds_estimate?: number;
+}
+
+type TimeName =
+  | "added_seconds"
+  | "time_to_first_byte_seconds"
+  | "time_to_first_token_seconds"
+  | "request_duration_seconds";
+
+export interface HistogramView {
+  readonly count: number;
+  readonly sum: number;
+  /** How many were at most so long, by upper bound. */
+  readonly buckets: readonly { readonly le: number; readonly count: number }[];
+}
+
+export interface StatsSource {
+  readonly startedAt: Date;
+  readonly totals: Totals;
+  readonly running: readonly Running[];
+  readonly records: readonly RequestRecord[];
+}
+
+/** The metrics of the run as one JSON value, with the requests they are made of. */
+export function stats({ startedAt, totals, running, records }: StatsSource): Stats {
+  return {
+    version: pkg.version,
+    started_at: startedAt.toISOString(),
+    totals: totalsView(totals),
+    times: {
+      added_seconds: histogramView(totals.addedTime),
+      time_to_first_byte_seconds: histogramView(totals.firstByte),
+      time_to_first_token_seconds: histogramView(totals.firstToken),
+      request_duration_seconds: histogramView(totals.duration),
+    },
+    running,
+    requests: records,
+  };
+}
+
+export function totalsView(totals: Totals): TotalsView {
+  const [share, speed, saved] = [cachedShare(totals), prefillSpeed(totals), secondsSaved(totals)];
+  return {
+    requests: totals.inferences,
+    requests_by_end: totals.requests,
+    prompt_tokens: totals.prompt_tokens,
+    cached_tokens: totals.cached_tokens,
+    evaluated_tokens: totals.evaluated_tokens,
+    output_tokens: totals.output_tokens,
+    ...(share !== undefined && { cached_share: share }),
+    ...(speed !== undefined && { evaluated_tokens_per_second: speed }),
+    ...(saved !== undefined && { saved_seconds_estimate: saved }),
+  };
+}
+
+// --- internal ---
+
+function histogramView({ bounds, counts, count, sum }: Histogram): HistogramView {
+  return { count, sum, buckets: bounds.map((le, index) => ({ le, count: counts[index]! })) };
+}

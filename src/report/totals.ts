@@ -1,0 +1,113 @@
+import { ENOUGH_TOKENS } from "./prefill.ts";
+import type { RequestRecord } from "./record.ts";
+import type { Outcome } from "./watch.ts";
+
+/** Upper bounds of the buckets, in seconds: prefills take from a tenth of a second to many minutes. */
+const WAIT_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+/** The proxy's own part is a fraction of a millisecond, but a large body may take its time to arrive. */
+const ADDED_BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1];
+
+/** One kind of end and how many requests had it. */
+export interface RequestCount {
+  /** `other` for all that is not inference, so that no client can make up new ones. */
+  readonly endpoint: string;
+  readonly outcome: Outcome;
+  readonly status: number | undefined;
+  readonly count: number;
+}
+
+/** How often, and how long in all, with the number of values up to each bound; in seconds. */
+export class Histogram {
+  readonly bounds: readonly number[];
+  /** One for each bound, each with the ones below it in it. */
+  readonly counts: number[];
+  count = 0;
+  sum = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = bounds.map(() => 0);
+  }
+
+  add(milliseconds: number | undefined): void {
+    if (milliseconds === undefined) return;
+    const seconds = milliseconds / 1000;
+    this.count += 1;
+    this.sum += seconds;
+    for (const [index, bound] of this.bounds.entries()) {
+      if (seconds <= bound) this.counts[index]! += 1;
+    }
+  }
+}
+
+/** Everything that is counted over a run. A figure that a request does not have adds nothing. */
+export class Totals {
+  prompt_tokens = 0;
+  cached_tokens = 0;
+  evaluated_tokens = 0;
+  output_tokens = 0;
+  /** The evaluated tokens whose time says something, and that time: what the speed is made of. */
+  prefill_tokens = 0;
+  prefill_ms = 0;
+  readonly addedTime = new Histogram(ADDED_BOUNDS);
+  readonly firstByte = new Histogram(WAIT_BOUNDS);
+  readonly firstToken = new Histogram(WAIT_BOUNDS);
+  readonly duration = new Histogram(WAIT_BOUNDS);
+  readonly #requests = new Map<string, RequestCount>();
+
+  add(record: RequestRecord): void {
+    this.count(record.endpoint, record.outcome, record.status);
+    this.prompt_tokens += record.prompt_tokens ?? 0;
+    this.cached_tokens += record.cached_tokens ?? 0;
+    this.evaluated_tokens += record.evaluated_tokens ?? 0;
+    this.output_tokens += record.output_tokens ?? 0;
+    this.#addTimes(record);
+  }
+
+  /** Counts a request of which nothing but its end is known. */
+  count(endpoint: string, outcome: Outcome, status: number | undefined): void {
+    const key = `${endpoint} ${outcome} ${status}`;
+    const count = (this.#requests.get(key)?.count ?? 0) + 1;
+    this.#requests.set(key, { endpoint, outcome, status, count });
+  }
+
+  get requests(): readonly RequestCount[] {
+    return [...this.#requests.values()];
+  }
+
+  /** How many of them were for inference. */
+  get inferences(): number {
+    return this.duration.count;
+  }
+
+  // --- internal ---
+
+  #addTimes(record: RequestRecord): void {
+    const { prefill_ms, evaluated_tokens = 0 } = record;
+    if (prefill_ms !== undefined && evaluated_tokens >= ENOUGH_TOKENS) {
+      this.prefill_tokens += evaluated_tokens;
+      this.prefill_ms += prefill_ms;
+    }
+    this.addedTime.add(record.added_ms);
+    this.firstByte.add(record.first_byte_ms);
+    this.firstToken.add(record.first_token_ms);
+    this.duration.add(record.total_ms);
+  }
+}
+
+/** Cached tokens of all whose cost is known, from 0 to 1; undefined while there are none. */
+export function cachedShare(totals: Pick<Totals, "cached_tokens" | "evaluated_tokens">): number | undefined {
+  const all = totals.cached_tokens + totals.evaluated_tokens;
+  return all > 0 ? totals.cached_tokens / all : undefined;
+}
+
+/** Evaluated tokens per second over the run; undefined before the first measured prefill. */
+export function prefillSpeed(totals: Pick<Totals, "prefill_tokens" | "prefill_ms">): number | undefined {
+  return totals.prefill_ms > 0 ? (totals.prefill_tokens / totals.prefill_ms) * 1000 : undefined;
+}
+
+/** An estimate: the cached tokens at the speed at which this run's evaluated ones were prefilled. */
+export function secondsSaved(totals: Totals): number | undefined {
+  const speed = prefillSpeed(totals);
+  return speed ? totals.cached_tokens / speed : undefined;
+}

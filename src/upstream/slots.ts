@@ -1,0 +1,66 @@
+import type { Upstream } from "./upstream.ts";
+
+/** A slot of llama-server that is evaluating a prompt. */
+export interface PrefillingSlot {
+  /** Counts up over the server's tasks: an older request has a smaller one. */
+  readonly task: number;
+  /** Tokens of the prompt that were in the cache. */
+  readonly cached: number;
+  /** Tokens evaluated so far. */
+  readonly evaluated: number;
+}
+
+/**
+ * Asks llama-server which prompts it is evaluating; undefined where the upstream does not tell: `--no-slots`, another server,
+ * a router, builds that show no figures. Rejects when there is no answer at all, which may be different the next time.
+ */
+export async function askSlots(
+  upstream: Upstream,
+  signal: AbortSignal,
+): Promise<PrefillingSlot[] | undefined> {
+  const response = await fetch(`${upstream.origin}${upstream.basePath}/slots`, {
+    signal,
+    redirect: "manual",
+  });
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    return undefined;
+  }
+  return readSlots(await response.json().catch(() => undefined));
+}
+
+/**
+ * The slots that have no output yet. llama.cpp, tools/server/server-context.cpp, `server_slot::to_json`; its `n_prompt_tokens`
+ * is what the slot holds at the moment, not the length of the prompt, so it is of no use here.
+ */
+export function readSlots(answer: unknown): PrefillingSlot[] | undefined {
+  if (!Array.isArray(answer)) return undefined;
+  const busy = (answer as Partial<Slot>[]).filter((slot) => slot?.is_processing === true);
+  const prefilling: PrefillingSlot[] = [];
+  for (const {
+    id_task: task,
+    n_prompt_tokens_cache: cached,
+    n_prompt_tokens_processed: evaluated,
+    next_token,
+  } of busy) {
+    if (!isCount(task) || !isCount(cached) || !isCount(evaluated)) return undefined;
+    if ([next_token].flat()[0]?.n_decoded) continue;
+    prefilling.push({ task, cached, evaluated });
+  }
+  return prefilling;
+}
+
+// --- internal ---
+
+interface Slot {
+  readonly is_processing: unknown;
+  readonly id_task: unknown;
+  readonly n_prompt_tokens_cache: unknown;
+  readonly n_prompt_tokens_processed: unknown;
+  /** A list in newer builds, an object in older ones. */
+  readonly next_token: { readonly n_decoded?: unknown } | readonly { readonly n_decoded?: unknown }[];
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && value >= 0;
+}
