@@ -24,7 +24,16 @@ export async function everyVersion(): Promise<string[]> {
   return [...new Set([...VERSIONS, await newestVersion()])];
 }
 
+/** Asked of the registry once a run; without a network the version can be given. */
+export function newestVersion(): Promise<string> {
+  const given = process.env.CACHE_PROXY_E2E_NEWEST;
+  newest ??= given ? Promise.resolve(given) : run(["npm", "view", "@anthropic-ai/claude-code", "version"]);
+  return newest.then((text) => text.trim());
+}
+
 // --- internal ---
+
+let newest: Promise<string> | undefined;
 
 /** The last releases that were JavaScript for Node had no packages by platform. */
 function isScript(version: string): boolean {
@@ -42,13 +51,4 @@ async function unpack(name: string, version: string, path: string): Promise<void
   const archive = await run(["npm", "pack", "--silent", `${name}@${version}`], { cwd: path });
   await run(["tar", "xzf", archive.trim()], { cwd: path });
   rmSync(join(path, archive.trim()));
-}
-
-let newest: Promise<string> | undefined;
-
-/** Asked once a run. Offline, a machine that has the fixed versions can still be tested with a version given here. */
-function newestVersion(): Promise<string> {
-  const given = process.env.CACHE_PROXY_E2E_NEWEST;
-  newest ??= given ? Promise.resolve(given) : run(["npm", "view", "@anthropic-ai/claude-code", "version"]);
-  return newest.then((text) => text.trim());
 }

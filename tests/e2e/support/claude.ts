@@ -26,10 +26,10 @@ export interface Session {
   readonly messages: string;
 }
 
-/** Tools that run without a question; a session with `-p` has nobody to ask. */
 const ALLOWED = ["Bash", "Task", "Agent", "Read", "ToolSearch", "NotebookEdit", "WebFetch"];
 
-const LONGEST_SESSION_MS = 120_000;
+/** Only a session that hangs takes this long: against the scripted upstream each takes a few seconds. */
+export const LONGEST_SESSION_MS = 120_000;
 
 /** Makes a user in a temporary folder. `project` names its folder, which the system prompt mentions. */
 export function newUser(project = "project"): User {
@@ -43,8 +43,7 @@ export function newUser(project = "project"): User {
 
 /** Runs `claude -p words` to its end. A session that hangs is stopped with everything it started, and throws. */
 export async function runSession(words: string, options: SessionOptions): Promise<Session> {
-  const args = ["-p", words, ...(options.args ?? []), "--allowedTools", ...ALLOWED];
-  await using child = startChild([...options.claude.command, ...args], {
+  await using child = startChild(commandLine(options, [words]), {
     cwd: options.user.project,
     env: environment(options),
   });
@@ -52,6 +51,11 @@ export async function runSession(words: string, options: SessionOptions): Promis
   const state = () => `${child.output()}\n${child.messages()}`;
   const exitCode = await within(LONGEST_SESSION_MS, child.exited, state);
   return { exitCode, output: child.output(), messages: child.messages() };
+}
+
+/** Claude Code without a terminal, with `words` to begin with. Permission for the tools is given: nobody is there to ask. */
+export function commandLine({ claude, args = [] }: SessionOptions, words: readonly string[]): string[] {
+  return [...claude.command, "-p", ...words, ...args, "--allowedTools", ALLOWED.join(",")];
 }
 
 /** The environment of a session, made from nothing: no key, proxy or setting of whoever runs the tests gets in. */

@@ -46,12 +46,14 @@ export function answerTo(scenario: Scenario, { messages, tools }: Conversation):
   return scenario[key]?.[given] ?? OTHERWISE;
 }
 
-// --- internal ---
-
-/** What a user said in this turn; reminders are Claude Code's own. */
-function wordsIn(turn: Turn | undefined): string {
+/** What a user said in this turn, without what Claude Code puts there itself; "" for every other turn. */
+export function wordsIn(turn: Turn | undefined): string {
   if (turn?.role !== "user") return "";
   const blocks = typeof turn.content === "string" ? [{ type: "text", text: turn.content }] : turn.content;
   const texts = blocks.map((block) => (block.type === "text" ? (block.text ?? "") : ""));
-  return texts.filter((one) => !one.startsWith("<system-reminder>")).join("\n");
+  return texts.filter((one) => !CLAUDE_CODES_OWN.test(one)).join("\n");
 }
+
+// --- internal ---
+
+const CLAUDE_CODES_OWN = /^(<system-reminder>|Tool loaded\.$)/;

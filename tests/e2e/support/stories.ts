@@ -1,0 +1,100 @@
+import type { ClaudeCode } from "../setup/claude-code.ts";
+import { type Chat, startChat } from "./chat.ts";
+import { newUser, runSession, type SessionOptions } from "./claude.ts";
+import { isInference, type Recorded } from "./recording.ts";
+import { type Scenario, text, thinking, tool } from "./scenario.ts";
+import { startScriptedUpstream } from "./scripted-upstream.ts";
+
+/** What a user does with Claude Code, so that its requests are of every kind that a conversation can have. */
+export type Story = (options: SessionOptions) => Promise<void>;
+
+/** A session with a few tool calls, one after the other. */
+export const toolCalls: Story = (options) => finish("Count the notes", options);
+
+/** The model starts a subagent, which calls a tool itself. */
+export const subagent: Story = (options) => finish("Have the notes read", options);
+
+/** The user stops a tool call that takes too long, and says something else. */
+export const interruption: Story = (options) =>
+  chat(options, async ({ say, interruptAfter }) => {
+    await interruptAfter("Watch the notes");
+    await say("Show them instead");
+    await say("Show them once more");
+  });
+
+/** The conversation is compacted and goes on; Claude Code then sends along the file that was shown. */
+export const compaction: Story = (options) =>
+  chat(options, async ({ say }) => {
+    await say("Show them once more");
+    await say("/compact");
+    await say("Count the notes");
+  });
+
+/** The user comes back to the conversation later. */
+export const continuation: Story = async (options) => {
+  await finish("Count the notes", options);
+  await finish("Show them once more", { ...options, args: ["--continue"] });
+};
+
+/** The model loads two tools in the middle of the session. */
+export const toolSearch: Story = (options) => finish("Fetch a page", options);
+
+/** Two sessions in one project, set up as the README advises. */
+export const twoSessions: Story = async (options) => {
+  const env = { ENABLE_TOOL_SEARCH: "false", CLAUDE_CODE_DISABLE_AUTO_MEMORY: "1" };
+  await finish("Count the notes", { ...options, env });
+  await finish("Show them once more", { ...options, env });
+};
+
+/** Lives through a story with a user of its own and returns the requests that Claude Code made, untouched by any proxy. */
+export async function recordStory(story: Story, claude: ClaudeCode): Promise<Recorded[]> {
+  await using upstream = startScriptedUpstream(SCENARIO);
+  using user = newUser();
+  await story({ claude, user, baseUrl: upstream.origin });
+  return upstream.requests.filter(isInference);
+}
+
+// --- internal ---
+
+const bash = (command: string) => tool("Bash", { command, description: `Run ${command}` });
+
+/** Every answer but the last thinks: many templates render thinking only while its tool loop runs. */
+const SCENARIO: Scenario = {
+  "Count the notes": [
+    [thinking("wc counts lines."), text("I count."), bash("wc -l notes.txt")],
+    [thinking("Now the bytes."), bash("wc -c notes.txt")],
+    [thinking("That is all."), text("One line, nine bytes.")],
+  ],
+  "Have the notes read": [
+    [thinking("Someone else reads."), tool("Task", task("Read the notes aloud"))],
+    [thinking("They did."), text("They were read.")],
+  ],
+  "Read the notes aloud": [
+    [thinking("cat shows them."), bash("cat notes.txt")],
+    [thinking("Short."), text("They say: one line.")],
+  ],
+  "Watch the notes": [[thinking("tail follows them."), text("I watch."), bash("tail -f notes.txt")]],
+  "Show them instead": [[thinking("cat, then."), bash("cat notes.txt")], [text("One line.")]],
+  "Show them once more": [[thinking("Again."), bash("cat notes.txt")], [text("Still one line.")]],
+  "Fetch a page": [
+    [thinking("I need tools."), tool("ToolSearch", { query: "select:WebFetch,NotebookEdit" })],
+    [thinking("They are here."), bash("cat notes.txt")],
+    [text("Nothing to fetch.")],
+  ],
+};
+
+function task(prompt: string) {
+  return { subagent_type: "general-purpose", description: "Do a part", prompt };
+}
+
+async function finish(words: string, options: SessionOptions): Promise<void> {
+  const { exitCode, output, messages } = await runSession(words, options);
+  if (exitCode !== 0) throw new Error(`Claude Code ended with ${exitCode}:\n${output}\n${messages}`);
+}
+
+async function chat(options: SessionOptions, talk: (chat: Chat) => Promise<void>): Promise<void> {
+  await using session = startChat(options);
+  await talk(session);
+  const exitCode = await session.close();
+  if (exitCode !== 0) throw new Error(`Claude Code ended with ${exitCode}`);
+}
