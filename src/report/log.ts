@@ -75,7 +75,7 @@ const COLUMNS: readonly Column[] = [
   { title: "ev/s", width: 4, right: true, text: (record) => short(record.evaluated_tokens_per_second) },
   { title: "out", width: 5, right: true, text: ({ output_tokens }) => whole(output_tokens) },
   { title: "total", width: 5, right: true, text: ({ total_ms }) => seconds(total_ms) },
-  { title: "status", width: 3, text: ending, style: endingStyle },
+  { title: "end", width: 3, text: ending, style: endingStyle },
 ];
 
 function columnsFor({ columns }: LineStyle): readonly Column[] {
@@ -86,7 +86,7 @@ function columnsFor({ columns }: LineStyle): readonly Column[] {
 
 /** The last column may be as long as it wants: nothing follows it. */
 function fit(text: string, { title, width, right }: Column): string {
-  if (title === "status") return text;
+  if (title === "end") return text;
   const cut = text.length > width ? `${text.replace(/^claude-/, "").slice(0, width - 1)}…` : text;
   return right ? cut.padStart(width) : cut.padEnd(width);
 }

@@ -1,0 +1,115 @@
+import { describe, expect, test } from "bun:test";
+import { stripVTControlCharacters } from "node:util";
+import { formatHeader, formatJson, formatRecord, formatSeconds } from "../../src/report/log.ts";
+import { BARE, FULL } from "./records.ts";
+
+const NARROW = { columns: 80, colour: false };
+const WIDE = { columns: 120, colour: false };
+
+test("a line has every figure and fits into 80 columns", () => {
+  const line = formatRecord(FULL, NARROW);
+  expect(line.slice(8)).toBe(" a1b2 main sonnet…  18432  18100    332  98% 0.41s  830   212 3.21s 200");
+  expect(line).toMatch(/^\d\d:\d\d:\d\d /);
+});
+
+test("the largest figures fit into 80 columns too", () => {
+  const large = {
+    ...FULL,
+    ...{
+      agent: "subagent" as const,
+      prompt_tokens: 262_144,
+      cached_tokens: 999_999,
+      evaluated_tokens: 262_144,
+    },
+    ...{
+      first_token_ms: 3_599_999,
+      evaluated_tokens_per_second: 123_456,
+      output_tokens: 99_999,
+      total_ms: 3.5e9,
+    },
+  };
+  for (const record of [large, FULL]) expect(formatRecord(record, NARROW).length).toBeLessThan(80);
+  expect(formatHeader(NARROW).length).toBeLessThan(80);
+});
+
+test("figures stand under their names", () => {
+  const header = formatHeader(WIDE);
+  const line = formatRecord(FULL, WIDE);
+  for (const [title, figure] of [
+    ["prompt", "18432"],
+    ["cached", "18100"],
+    ["eval", "332"],
+    ["hit", "98%"],
+    ["out", "212"],
+  ]) {
+    const end = header.indexOf(` ${title} `) + title!.length + 1;
+    expect({ title, figure: line.slice(0, end).split(" ").at(-1) }).toEqual({ title, figure });
+  }
+});
+
+test("what is unknown is left out, never 0", () => {
+  expect(formatRecord(BARE, WIDE).slice(8).replace(/ +/g, " ")).toBe(" /v1/chat/completions 0.00s refused");
+});
+
+test("a wrong end is told after the status", () => {
+  const cut = { ...FULL, outcome: "broken" as const };
+  expect(formatRecord(cut, NARROW)).toEndWith(" 200 broken");
+  const overflow = {
+    ...BARE,
+    outcome: "complete" as const,
+    status: 400,
+    error_type: "exceed_context_size_error",
+  };
+  expect(formatRecord(overflow, NARROW)).toEndWith(" 400 exceed_context_size_error");
+});
+
+test("colour changes nothing but the colour", () => {
+  for (const record of [FULL, BARE, { ...FULL, cached_tokens: 3, evaluated_tokens: 18_429 }]) {
+    const coloured = formatRecord(record, { ...NARROW, colour: true });
+    expect(coloured).toContain("\u001b[");
+    expect(stripVTControlCharacters(coloured)).toBe(formatRecord(record, NARROW));
+  }
+});
+
+test("a lost cache is red, a share of a short prompt is not", () => {
+  const lost = formatRecord(
+    { ...FULL, cached_tokens: 3, evaluated_tokens: 18_429 },
+    { ...NARROW, colour: true },
+  );
+  expect(lost).toContain("\u001b[31m  0%");
+  const short = formatRecord(
+    { ...FULL, prompt_tokens: 9, cached_tokens: 3, evaluated_tokens: 6 },
+    { ...NARROW, colour: true },
+  );
+  expect(short).not.toContain("\u001b[31m");
+});
+
+test("99.9 % is not all", () => {
+  expect(formatRecord({ ...FULL, cached_tokens: 18_431, evaluated_tokens: 1 }, NARROW)).toContain(" 99% ");
+});
+
+test("the JSON line is the record, told from other lines by its event", () => {
+  expect(JSON.parse(formatJson(FULL))).toEqual({ event: "request", ...FULL });
+  expect(formatJson(FULL)).not.toContain("\n");
+  expect(Object.keys(JSON.parse(formatJson(BARE)))).toEqual([
+    "event",
+    "id",
+    "time",
+    "endpoint",
+    "outcome",
+    "total_ms",
+  ]);
+});
+
+describe("a duration has at most five characters", () => {
+  const cases: [seconds: number, want: string][] = [
+    [0, "0.00s"],
+    [9.994, "9.99s"],
+    [9.996, "10.0s"],
+    [99.96, "100s"],
+    [999.4, "999s"],
+    [999.6, "17m"],
+    [60_000, "17h"],
+  ];
+  test.each(cases)("%p seconds", (seconds, want) => expect(formatSeconds(seconds)).toBe(want));
+});

@@ -1,0 +1,99 @@
+import { expect, test } from "bun:test";
+import parsePrometheusTextFormat from "parse-prometheus-text-format";
+import { renderMetrics } from "../../src/report/metrics.ts";
+import { stats } from "../../src/report/stats.ts";
+import { Histogram, Totals } from "../../src/report/totals.ts";
+import { BARE, FULL } from "./records.ts";
+
+function totalsOf(...records: (typeof FULL)[]): Totals {
+  const totals = new Totals();
+  for (const record of records) totals.add(record);
+  return totals;
+}
+
+function families(totals: Totals): Map<string, ReturnType<typeof parsePrometheusTextFormat>[number]> {
+  const text = renderMetrics({ totals, running: 2, failures: 0, startedAt: 1_795_424_838.961 });
+  return new Map(parsePrometheusTextFormat(text).map((family) => [family.name, family]));
+}
+
+test("a scraper reads every figure", () => {
+  const found = families(totalsOf(FULL, FULL, BARE));
+  const value = (name: string): string | undefined => found.get(`cache_proxy_${name}`)?.metrics[0]?.value;
+  expect({
+    prompt: value("prompt_tokens_total"),
+    cached: value("cached_prompt_tokens_total"),
+    evaluated: value("evaluated_prompt_tokens_total"),
+    output: value("output_tokens_total"),
+    prefill: value("prefill_seconds_total"),
+    running: value("requests_running"),
+    started: value("start_time_seconds"),
+  }).toEqual({
+    prompt: "36864",
+    cached: "36200",
+    evaluated: "664",
+    output: "424",
+    prefill: "0.8",
+    running: "2",
+    started: "1795424838.961",
+  });
+});
+
+test("requests are counted by endpoint, end and status", () => {
+  const totals = totalsOf(FULL, FULL, BARE, { ...FULL, status: 500 });
+  totals.count("other", "complete", 404);
+  const samples = families(totals).get("cache_proxy_requests_total")!.metrics;
+  expect(samples).toEqual([
+    { value: "2", labels: { endpoint: "/v1/messages", outcome: "complete", status: "200" } },
+    { value: "1", labels: { endpoint: "/v1/chat/completions", outcome: "refused" } },
+    { value: "1", labels: { endpoint: "/v1/messages", outcome: "complete", status: "500" } },
+    { value: "1", labels: { endpoint: "other", outcome: "complete", status: "404" } },
+  ]);
+});
+
+test("before the first request everything is there, and 0", () => {
+  const found = families(new Totals());
+  expect(found.get("cache_proxy_prompt_tokens_total")!.metrics[0]!.value).toBe("0");
+  expect(found.get("cache_proxy_request_duration_seconds")!.metrics[0]!.count).toBe("0");
+});
+
+test("names keep Prometheus's conventions", () => {
+  for (const { name, type, help } of families(totalsOf(FULL)).values()) {
+    expect(name).toMatch(/^cache_proxy_[a-z_]+$/);
+    expect({ name, counts: name.endsWith("_total") }).toEqual({ name, counts: type === "COUNTER" });
+    if (type === "HISTOGRAM") expect(name).toEndWith("_seconds");
+    expect(help.length).toBeGreaterThan(10);
+  }
+});
+
+test("a histogram's buckets hold the ones below them", () => {
+  const histogram = new Histogram([0.1, 1]);
+  for (const milliseconds of [50, 100, 101, 5000, undefined]) histogram.add(milliseconds);
+  expect(histogram).toMatchObject({ counts: [2, 3], count: 4 });
+  expect(histogram.sum).toBeCloseTo(5.251);
+  const { buckets, count, sum } = families(totalsOf(FULL)).get("cache_proxy_time_to_first_token_seconds")!
+    .metrics[0]!;
+  expect({ count, sum, below: buckets!["0.25"], at: buckets!["0.5"], all: buckets!["+Inf"] }).toEqual({
+    ...{ count: "1", sum: "0.412", below: "0", at: "1", all: "1" },
+  });
+});
+
+test("stats.json has the same figures, and leaves out what cannot be told", () => {
+  const source = { startedAt: new Date(0), running: [], records: [FULL] };
+  expect(stats({ ...source, totals: totalsOf(FULL, BARE) }).totals).toEqual({
+    requests: 2,
+    requests_by_end: [
+      { endpoint: "/v1/messages", outcome: "complete", status: 200, count: 1 },
+      { endpoint: "/v1/chat/completions", outcome: "refused", status: undefined, count: 1 },
+    ],
+    ...{ prompt_tokens: 18_432, cached_tokens: 18_100, evaluated_tokens: 332, output_tokens: 212 },
+    ...{
+      cached_share: 18_100 / 18_432,
+      evaluated_tokens_per_second: 830,
+      saved_seconds_estimate: 18_100 / 830,
+    },
+  });
+  const empty = stats({ ...source, totals: new Totals() });
+  expect(empty.totals).not.toHaveProperty("cached_share");
+  expect(empty.requests).toEqual([FULL]);
+  expect(JSON.parse(JSON.stringify(empty)).started_at).toBe("1970-01-01T00:00:00.000Z");
+});

@@ -1,0 +1,205 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { createReport, type Report } from "../../src/report/report.ts";
+import type { Watch } from "../../src/report/watch.ts";
+
+let report: Report;
+let server: ReturnType<typeof Bun.serve>;
+
+beforeEach(() => {
+  const upstream = { origin: "http://127.0.0.1:1", basePath: "" };
+  report = createReport({ upstream, logFormat: "text", quiet: true, isTerminal: false, write: () => {} });
+  server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    idleTimeout: 0,
+    fetch: (request) => report.own(request) ?? new Response("upstream"),
+  });
+});
+
+afterEach(async () => {
+  report.close();
+  await server.stop(true);
+});
+
+function get(path: string, init?: RequestInit): Promise<Response> {
+  return fetch(new URL(path, server.url), init);
+}
+
+/** A request that has been sent to the upstream. */
+function sent(): Watch {
+  const headers = new Headers({ "x-claude-code-session-id": "s1", authorization: "Bearer secret-key" });
+  const watch = report.watcher.begin({
+    ...{ method: "POST", path: "/v1/messages", headers, facts: { model: "/home/me/secret.gguf" } },
+    arrivedAt: performance.now(),
+  });
+  watch.sent();
+  return watch;
+}
+
+function finish(watch: Watch): void {
+  watch.answered(200, new Headers({ "content-type": "application/json" }));
+  watch.chunk(
+    Buffer.from('{"content":"secret words","usage":{"input_tokens":5,"cache_read_input_tokens":95}}'),
+  );
+  watch.end("complete");
+}
+
+describe("the page", () => {
+  test("and all its files stand below /cache-proxy/ and need nothing from elsewhere", async () => {
+    const page = await get("/cache-proxy/");
+    expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    const html = await page.text();
+    const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, name]) => name!);
+    const own = files.filter((name) => !name.startsWith("data:"));
+    expect(own.length).toBe(2);
+    for (const name of own) {
+      const url = new URL(name, new URL("/cache-proxy/", server.url));
+      expect(url.href).toStartWith(new URL("/cache-proxy/", server.url).href);
+      const file = await fetch(url);
+      expect(file.status).toBe(200);
+      expect(file.headers.get("content-type")).toMatch(
+        name.endsWith(".css") ? /^text\/css/ : /^text\/javascript/,
+      );
+      expect(await file.text()).not.toMatch(/https?:\/\/(?!www\.w3\.org)/);
+    }
+  });
+
+  test("may load nothing but its own files", async () => {
+    const page = await get("/cache-proxy/");
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect(page.headers.get("x-content-type-options")).toBe("nosniff");
+  });
+});
+
+describe("paths", () => {
+  const upstreams = [
+    "/",
+    "/cache-proxy",
+    "/cache-proxyx/",
+    "/chunk-abc.js",
+    "/_bun/client/x.js",
+    "/metrics",
+    "/x/cache-proxy/",
+  ];
+  test.each(upstreams)("%s is the upstream's", async (path) =>
+    expect(await (await get(path)).text()).toBe("upstream"),
+  );
+
+  test("what is not there is not found, and not asked of the upstream", async () => {
+    for (const name of ["nope", "index.html", "page.ts", "..%2fetc", "metrics/"]) {
+      const answer = await get(`/cache-proxy/${name}`);
+      expect({ name, status: answer.status }).toEqual({ name, status: 404 });
+    }
+  });
+
+  test("only reading is allowed", async () => {
+    const answer = await get("/cache-proxy/metrics", { method: "POST" });
+    expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+  });
+
+  test("HEAD has the headers and no body", async () => {
+    for (const name of ["", "metrics", "stats.json", "health", "events"]) {
+      const answer = await get(`/cache-proxy/${name}`, { method: "HEAD" });
+      expect({ name, status: answer.status, body: await answer.text() }).toEqual({
+        name,
+        status: 200,
+        body: "",
+      });
+    }
+  });
+});
+
+test("health", async () => expect(await (await get("/cache-proxy/health")).json()).toEqual({ status: "ok" }));
+
+test("stats.json has the requests that run and those that have ended", async () => {
+  finish(sent());
+  sent();
+  const stats = await (await get("/cache-proxy/stats.json")).json();
+  expect(stats.totals).toMatchObject({
+    requests: 1,
+    prompt_tokens: 100,
+    cached_tokens: 95,
+    evaluated_tokens: 5,
+  });
+  expect(stats.requests).toMatchObject([{ id: 1, session: "s1", model: "secret.gguf", cached_tokens: 95 }]);
+  expect(stats.running).toMatchObject([{ id: 2, state: "waiting" }]);
+});
+
+test("no key, no words and no folder are in anything that is shown", async () => {
+  finish(sent());
+  const shown = await Promise.all(
+    ["metrics", "stats.json"].map(async (name) => (await get(`/cache-proxy/${name}`)).text()),
+  );
+  expect([...shown, report.summary()].join()).not.toMatch(/secret-key|secret words|home/);
+});
+
+test("metrics are text of the version that Prometheus asks for", async () => {
+  finish(sent());
+  const answer = await get("/cache-proxy/metrics");
+  expect(answer.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+  expect(await answer.text()).toContain("\ncache_proxy_cached_prompt_tokens_total 95\n");
+});
+
+describe("events", () => {
+  type Event = { name: string; data: unknown };
+
+  /** The events of a connection, one by one. */
+  async function* events(answer: Response): AsyncGenerator<Event> {
+    let text = "";
+    for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
+        const [, name, data] = /^event: (.*)\ndata: (.*)$/.exec(text.slice(0, end)) ?? [];
+        text = text.slice(end + 2);
+        if (name) yield { name, data: JSON.parse(data!) };
+      }
+    }
+  }
+
+  test("begin with everything there is and go on with what happens", async () => {
+    finish(sent());
+    const answer = await get("/cache-proxy/events");
+    expect(answer.headers.get("content-type")).toBe("text/event-stream");
+    const stream = events(answer);
+    const next = async (): Promise<Event> => (await stream.next()).value as Event;
+    expect(await next()).toMatchObject({
+      name: "snapshot",
+      data: { totals: { requests: 1 }, requests: [{ id: 1 }], running: [] },
+    });
+    const watch = sent();
+    expect(await next()).toMatchObject({ name: "running", data: [{ id: 2, state: "waiting" }] });
+    finish(watch);
+    expect(await next()).toMatchObject({ name: "running", data: [{ id: 2, state: "answering" }] });
+    expect(await next()).toMatchObject({ name: "running", data: [] });
+    expect(await next()).toMatchObject({
+      name: "request",
+      data: { record: { id: 2 }, totals: { requests: 2 } },
+    });
+  });
+
+  test("end when the report is closed, so that a server can stop", async () => {
+    const answer = await get("/cache-proxy/events");
+    const stream = events(answer);
+    await stream.next();
+    report.close();
+    expect((await stream.next()).done).toBe(true);
+  });
+
+  test("a page that has gone is forgotten, and there is an end to how many may look", async () => {
+    const connect = async (): Promise<[Response, AbortController]> => {
+      const abort = new AbortController();
+      return [await get("/cache-proxy/events", { signal: abort.signal }), abort];
+    };
+    const pages = await Promise.all(Array.from({ length: 32 }, connect));
+    expect((await connect())[0].status).toBe(503);
+    for (const [, abort] of pages) abort.abort();
+    let status = 503;
+    for (let tries = 0; status === 503 && tries < 500; tries++) {
+      await Bun.sleep(5);
+      const [answer, abort] = await connect();
+      status = answer.status;
+      abort.abort();
+    }
+    expect(status).toBe(200);
+  });
+});

@@ -1,0 +1,64 @@
+import { expect, test } from "bun:test";
+import type { RequestRecord } from "../../src/report/record.ts";
+import { CostliestRequests, formatSummary } from "../../src/report/summary.ts";
+import { Totals } from "../../src/report/totals.ts";
+import { BARE, FULL } from "./records.ts";
+
+function summaryOf(records: readonly RequestRecord[]): string {
+  const totals = new Totals();
+  const costliest = new CostliestRequests();
+  for (const record of records) {
+    totals.add(record);
+    costliest.ended(record);
+  }
+  return formatSummary(totals, costliest.list());
+}
+
+test("the run in a few lines", () => {
+  const lost = {
+    ...FULL,
+    agent: "subagent" as const,
+    cached_tokens: 0,
+    evaluated_tokens: 18_432,
+    prefill_ms: 22_207,
+    first_token_ms: 22_300,
+  };
+  expect(
+    summaryOf([FULL, lost, BARE])
+      .replace(/\d\d:\d\d:\d\d/g, "TIME")
+      .split("\n"),
+  ).toEqual([
+    "3 requests, 36 864 prompt tokens",
+    "  cached     18 100 tokens (49.0 %)",
+    "  evaluated  18 764 tokens",
+    "  saved      about 22 s of prefill (an estimate: cached tokens ÷ the 830 evaluated tokens/s of this run)",
+    "  costliest",
+    "    TIME a1b2 subagent, 18 432 evaluated of 18 432 tokens, first token after 22.3s",
+    "    TIME a1b2 main, 332 evaluated of 18 432 tokens, first token after 0.41s",
+  ]);
+});
+
+test("without cached tokens nothing is claimed of them", () => {
+  const { cached_tokens, evaluated_tokens, prefill_ms, evaluated_tokens_per_second, ...rest } = FULL;
+  const summary = summaryOf([rest]);
+  expect(summary).toContain("1 request, 18 432 prompt tokens\n  the upstream reported no cached tokens\n");
+  expect(summary).not.toContain("saved");
+});
+
+test("only the five costliest are named, costliest first", () => {
+  const records = [5, 900, 40, 3, 700, 60, 800].map((evaluated_tokens, id) => ({
+    ...FULL,
+    id,
+    evaluated_tokens,
+  }));
+  const named = summaryOf(records).matchAll(/(\d+) evaluated of/g);
+  expect([...named].map(([, evaluated]) => evaluated)).toEqual(["900", "800", "700", "60", "40"]);
+});
+
+test("a few tokens say nothing of the speed", () => {
+  expect(summaryOf([{ ...FULL, evaluated_tokens: 5, prefill_ms: 10 }])).not.toContain("saved");
+});
+
+test("a run without requests has no summary", () => {
+  expect(summaryOf([])).toBe("");
+});
