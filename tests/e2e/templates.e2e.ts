@@ -7,7 +7,7 @@ import { startProxy } from "./support/proxy.ts";
 import type { Recorded } from "./support/recording.ts";
 import { type Measured, replayAll } from "./support/replay.ts";
 import { type Step, stepsOf } from "./support/steps.ts";
-import * as stories from "./support/stories.ts";
+import { recordStory, STORIES } from "./support/stories.ts";
 import { table } from "./support/table.ts";
 
 interface Case {
@@ -27,16 +27,6 @@ const CASES: readonly Case[] = [
   { template: "google-gemma-4-31B-it", kind: "dense" },
   { template: "deepseek-ai-DeepSeek-V3.2", kind: "dense" },
 ];
-
-const STORIES = {
-  "tool calls": stories.toolCalls,
-  subagent: stories.subagent,
-  interruption: stories.interruption,
-  "/compact": stories.compaction,
-  "--continue": stories.continuation,
-  ToolSearch: stories.toolSearch,
-  "two sessions": stories.twoSessions,
-};
 
 for (const version of new Set(["2.1.330", await newestVersion()])) {
   for (const one of CASES) {
@@ -71,7 +61,7 @@ async function recordStories(version: string): Promise<RecordedStep[]> {
   const claude = await claudeCode(version);
   const steps: RecordedStep[] = [];
   for (const [name, story] of Object.entries(STORIES)) {
-    const requests = await stories.recordStory(story, claude);
+    const requests = await recordStory(story, claude);
     const offset = steps.length;
     for (const [at, step] of stepsOf(requests, offset).entries()) {
       steps.push({ story: name, step, request: requests[at] as Recorded });
@@ -114,11 +104,10 @@ function leastCached(
 ): number | undefined {
   // What new tools cost is another story: tools.e2e.ts.
   if (step.kind === "first" || step.kind === "new tools") return undefined;
-  const before = tokens(measured[step.previous]);
-  if (step.kind === "tool loop") return kind === "hybrid" ? before - 600 : 0.97 * before;
-  // With thinking gone from them, the turns behind the user's earlier words are new to the server, and a hybrid model has no checkpoint there.
-  if (kind === "hybrid") return undefined;
-  return 0.97 * (keepsThinking ? before : tokens(measured[step.spoken]));
+  const keptFrom = step.kind === "new words" && !keepsThinking ? step.spoken : step.previous;
+  const before = tokens(measured[keptFrom]);
+  // A hybrid model goes back to its last checkpoint, at the start of a turn or 516 tokens before a prompt's end.
+  return kind === "hybrid" ? before - 600 : 0.97 * before;
 }
 
 /** A new session in a project, set up as the README advises, begins with nearly all of its prompt cached. */

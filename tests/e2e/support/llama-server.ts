@@ -37,6 +37,9 @@ export async function startLlamaServer(kind: ModelKind, template: string): Promi
 const FLAGS = [
   ...["--host", "127.0.0.1", "--port", "0", "--parallel", "1", "--ctx-size", "131072"],
   ...["--flash-attn", "on", "--metrics", "--no-ui", "--no-warmup"],
+  // Hybrid models only: with its default of 8192 this build throws away all checkpoints but the oldest in so many tokens as
+  // soon as the next request comes, and a second session goes back to the start of the first turn (2 200 tokens, not 500).
+  ...["--checkpoint-min-step", "256"],
 ];
 
 function questions(origin: string): Pick<LlamaServer, "metrics" | "lastPrompt" | "sharedTokens"> {

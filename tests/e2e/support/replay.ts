@@ -23,7 +23,7 @@ export async function replay(
   origin = server.origin,
 ): Promise<Measured> {
   const before = await server.metrics();
-  const answer = await send(request, origin);
+  const answer = await resend({ ...request, body: withOneToken(request.body) }, origin);
   const after = await server.metrics();
   // Counted by the server's totals: an answer of one token often makes no text, and then has no message_start with its usage.
   const since = (name: string) => (after.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN);
@@ -47,22 +47,16 @@ export async function replayAll(
   return measured;
 }
 
-// --- internal ---
-
-async function send(
-  { target, headers, body }: Recorded,
-  origin: string,
-): Promise<{ status: number; answer: string }> {
-  const sent = new Headers(headers);
-  for (const name of ["host", "connection", "content-length", "accept-encoding"]) sent.delete(name);
-  const answer = await fetch(origin + target, {
-    method: "POST",
-    headers: sent,
-    body: withOneToken(body),
-    timeout: false,
-  } as RequestInit);
+/** Sends a request once more, to another server. */
+export async function resend(request: Recorded, origin: string): Promise<{ status: number; answer: string }> {
+  const { method, target, body } = request;
+  const headers = new Headers(request.headers);
+  for (const name of ["host", "connection", "content-length", "accept-encoding"]) headers.delete(name);
+  const answer = await fetch(origin + target, { method, headers, body, timeout: false } as RequestInit);
   return { status: answer.status, answer: await answer.text() };
 }
+
+// --- internal ---
 
 /** Byte level, so that the rest is as the client sent it. Inside strings the quotes of such a key would be escaped. */
 function withOneToken(body: Uint8Array): Uint8Array<ArrayBuffer> {

@@ -9,13 +9,13 @@ import { startScriptedUpstream } from "./scripted-upstream.ts";
 export type Story = (options: SessionOptions) => Promise<void>;
 
 /** A session with a few tool calls, one after the other. */
-export const toolCalls: Story = (options) => finish("Count the notes", options);
+const toolCalls: Story = (options) => finish("Count the notes", options);
 
 /** The model starts a subagent, which calls a tool itself. */
-export const subagent: Story = (options) => finish("Have the notes read", options);
+const subagent: Story = (options) => finish("Have the notes read", options);
 
 /** The user stops a tool call that takes too long, and says something else. */
-export const interruption: Story = (options) =>
+const interruption: Story = (options) =>
   chat(options, async ({ say, interruptAfter }) => {
     await interruptAfter("Watch the notes");
     await say("Show them instead");
@@ -23,7 +23,7 @@ export const interruption: Story = (options) =>
   });
 
 /** The conversation is compacted and goes on; Claude Code then sends along the file that was shown. */
-export const compaction: Story = (options) =>
+const compaction: Story = (options) =>
   chat(options, async ({ say }) => {
     await say("Show them once more");
     await say("/compact");
@@ -31,7 +31,7 @@ export const compaction: Story = (options) =>
   });
 
 /** The user comes back to the conversation later. */
-export const continuation: Story = async (options) => {
+const continuation: Story = async (options) => {
   await finish("Count the notes", options);
   await finish("Show them once more", { ...options, args: ["--continue"] });
 };
@@ -40,10 +40,21 @@ export const continuation: Story = async (options) => {
 export const toolSearch: Story = (options) => finish("Fetch a page", options);
 
 /** Two sessions in one project, set up as the README advises. */
-export const twoSessions: Story = async (options) => {
+const twoSessions: Story = async (options) => {
   const env = { ENABLE_TOOL_SEARCH: "false", CLAUDE_CODE_DISABLE_AUTO_MEMORY: "1" };
   await finish("Count the notes", { ...options, env });
   await finish("Show them once more", { ...options, env });
+};
+
+/** All of them, by the names that the tables show. */
+export const STORIES: Readonly<Record<string, Story>> = {
+  "tool calls": toolCalls,
+  subagent,
+  interruption,
+  "/compact": compaction,
+  "--continue": continuation,
+  ToolSearch: toolSearch,
+  "two sessions": twoSessions,
 };
 
 /** Lives through a story with a user of its own and returns the requests that Claude Code made, untouched by any proxy. */
