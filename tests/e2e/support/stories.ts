@@ -39,6 +39,10 @@ const continuation: Story = async (options) => {
 /** The model loads two tools in the middle of the session. */
 export const toolSearch: Story = (options) => finish("Fetch a page", options);
 
+/** The same number of requests with all tools there from the start. */
+export const toolsUpFront: Story = (options) =>
+  finish("Count the notes", { ...options, env: { ENABLE_TOOL_SEARCH: "false" } });
+
 /** Two sessions in one project, set up as the README advises. */
 const twoSessions: Story = async (options) => {
   const env = { ENABLE_TOOL_SEARCH: "false", CLAUDE_CODE_DISABLE_AUTO_MEMORY: "1" };
