@@ -1,0 +1,34 @@
+export const TOO_LARGE = Symbol("a request body above the limit");
+
+/**
+ * The whole body of a request, `undefined` where it has none. A body above the limit is given up as soon as that is known:
+ * at its `content-length`, or at the chunk that goes too far. Throws when the client leaves before its end.
+ */
+export async function readBody(
+  request: Request,
+  limit: number,
+): Promise<Uint8Array | undefined | typeof TOO_LARGE> {
+  if (!request.body || METHODS_WITHOUT_BODY.has(request.method)) return undefined;
+  const length = request.headers.get("content-length");
+  if (length === null) return await readChunked(request.body, limit);
+  return Number(length) > limit ? TOO_LARGE : await request.bytes();
+}
+
+// --- internal ---
+
+/** fetch throws for these with a body; RFC 9110 section 9.3 gives a body no meaning in any of them. */
+const METHODS_WITHOUT_BODY: ReadonlySet<string> = new Set(["GET", "HEAD", "TRACE"]);
+
+async function readChunked(
+  body: ReadableStream<Uint8Array>,
+  limit: number,
+): Promise<Uint8Array | typeof TOO_LARGE> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > limit) return TOO_LARGE;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}

@@ -1,0 +1,59 @@
+import { proxyError } from "./errors.ts";
+import { type ForwardSettings, forward } from "./forward.ts";
+import { type GuardSettings, refusal } from "./guard.ts";
+import { LIMITS, type Limits } from "./limits.ts";
+import { targetOf } from "./target.ts";
+
+export interface ProxySettings extends GuardSettings, Omit<ForwardSettings, "limits"> {
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Answers what is below `/cache-proxy/`, which is never forwarded; `undefined` for what it does not have. */
+  readonly own?: ((request: Request) => Response | undefined | Promise<Response | undefined>) | undefined;
+  /** Other values than those of the table in limits.ts. */
+  readonly limits?: Partial<Limits> | undefined;
+}
+
+export interface Proxy {
+  /** Where it listens, without a slash at the end. */
+  readonly url: string;
+  readonly port: number;
+  /** Accepts no more requests, and resolves when the running ones have had their answers to the end. */
+  stop(): Promise<void>;
+  /** Breaks off whatever is running. */
+  kill(): Promise<void>;
+}
+
+/** Starts the proxy. Throws when it cannot listen, for instance with `code: "EADDRINUSE"`. */
+export function startProxy(settings: ProxySettings): Proxy {
+  const limits = { ...LIMITS, ...settings.limits };
+  const server = Bun.serve({
+    hostname: settings.host,
+    port: settings.port,
+    // A prefill of 15 minutes without a byte is normal; Bun closes after 10 s otherwise.
+    idleTimeout: 0,
+    // Bun's own 413 has no body. forward.ts has a limit of its own.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    development: false,
+    fetch: (request) => answer(request, { ...settings, limits }),
+    error: () => proxyError(500, "the proxy failed; this is a mistake in it, please report it"),
+  });
+  return {
+    url: server.url.origin,
+    port: server.port as number,
+    stop: () => server.stop(),
+    kill: () => server.stop(true),
+  };
+}
+
+// --- internal ---
+
+/** Below this path the proxy answers itself. */
+const OWN = "/cache-proxy/";
+
+async function answer(request: Request, settings: ProxySettings & ForwardSettings): Promise<Response> {
+  const reason = refusal(request.headers, settings);
+  if (reason) return proxyError(403, reason);
+  const path = targetOf(request.url)?.path;
+  if (!path?.startsWith(OWN)) return await forward(request, settings);
+  return (await settings.own?.(request)) ?? proxyError(404, `there is nothing at ${path}`);
+}
