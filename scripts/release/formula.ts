@@ -74,7 +74,10 @@ function isBrewed({ target }: Archive): boolean {
 const BREW_ARCH = { arm64: "on_arm", x64: "on_intel" } as const;
 
 function onSystem(os: Target["os"], project: Project, archives: readonly Archive[]): string {
-  const blocks = archives.filter((archive) => isBrewed(archive) && archive.target.os === os);
+  // Homebrew puts on_arm before on_intel.
+  const blocks = archives
+    .filter((archive) => isBrewed(archive) && archive.target.os === os)
+    .sort((a, b) => (a.target.arch < b.target.arch ? -1 : 1));
   if (blocks.length === 0) return "";
   return `  on_${os} do\n${blocks.map((archive) => onArch(project, archive)).join("")}  end\n`;
 }

@@ -34,18 +34,19 @@ async function serveOnce(binary: string): Promise<number> {
   }
 }
 
-/** Asks until somebody listens, or the program has ended. */
+/** Asks until somebody listens; a program that has ended or still does not listen after a while throws. */
 async function statusOf(url: string, child: Bun.Subprocess): Promise<number> {
-  while (child.exitCode === null && child.signalCode === null) {
+  for (let attempt = 0; attempt < 500 && child.exitCode === null && child.signalCode === null; attempt++) {
     const response = await fetch(url).catch(() => undefined);
     if (response) return response.status;
     await Bun.sleep(20);
   }
-  throw new Error(`the program ended with ${child.exitCode ?? child.signalCode}`);
+  throw new Error(`nothing listens at ${url}; exit code ${child.exitCode ?? child.signalCode ?? "none yet"}`);
 }
 
 function freePort(): number {
   const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+  const { port } = server;
   server.stop(true);
-  return server.port as number;
+  return port as number;
 }
