@@ -43,6 +43,36 @@ export async function askProps(upstream: Upstream, timeoutMs: number = PROPS_TIM
 }
 
 /**
+ * One server's facts, asked for once per connection to it: `forget` says that the connection was lost, so that another
+ * server, or another model, may answer next. A server that is not there or still loading is asked again next time.
+ */
+export class KnownServer {
+  private asked: Promise<ServerFacts> | undefined;
+  private readonly upstream: Upstream;
+
+  constructor(upstream: Upstream) {
+    this.upstream = upstream;
+  }
+
+  /** Never rejects; what is not known is `UNKNOWN_SERVER`. */
+  facts(): Promise<ServerFacts> {
+    this.asked ??= this.ask();
+    return this.asked;
+  }
+
+  forget(): void {
+    this.asked = undefined;
+  }
+
+  private async ask(): Promise<ServerFacts> {
+    const answer = await askProps(this.upstream);
+    if ("facts" in answer) return answer.facts;
+    if ("cause" in answer || answer.status === 503) this.forget();
+    return UNKNOWN_SERVER;
+  }
+}
+
+/**
  * Reads the JSON of `/props` (llama.cpp tools/server/server-context.cpp); `undefined` when it is not a llama-server's.
  * Templates refuse unalternated turns with `raise_exception('… roles must alternate …')` (Mistral, Ministral, Gemma 2).
  */

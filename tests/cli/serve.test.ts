@@ -1,0 +1,262 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import pkg from "../../package.json" with { type: "json" };
+
+const MAIN = join(import.meta.dir, "../../src/main.ts");
+const started: Bun.Subprocess[] = [];
+const stops: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    child.kill("SIGKILL");
+    await child.exited;
+  }
+  for (const stop of stops.splice(0)) await stop();
+});
+
+describe("words and exit codes", () => {
+  test("--version prints the version of package.json on stdout", async () => {
+    expect(await run("--version")).toEqual({ code: 0, out: `${pkg.version}\n`, err: "" });
+  });
+
+  test("--help names every flag and its default on stdout", async () => {
+    const { code, out } = await run("--help");
+    expect(code).toBe(0);
+    for (const word of [
+      "--port",
+      "8081",
+      "--host",
+      "127.0.0.1",
+      "--upstream",
+      "http://localhost:8080",
+      "--allow-host",
+      "--verbose",
+      "--quiet",
+    ]) {
+      expect(out).toContain(word);
+    }
+  });
+
+  test.each([
+    ["an unknown flag", ["--prot=5"], "--prot"],
+    ["a word that is no flag", ["serve"], "serve"],
+    ["a port that is no number", ["--port", "http"], '"http"'],
+    ["a port out of range", ["--port=70000"], '"70000"'],
+    ["an upstream that is no URL", ["--upstream", "localhost"], '"localhost"'],
+    ["an upstream that is not http(s)", ["--upstream", "ftp://localhost"], '"ftp://localhost"'],
+    ["a choice that is none", ["--system-turns", "hoist"], "fold or keep"],
+    ["a value that is missing", ["--port"], "--port"],
+    ["the proxy itself as upstream", ["--port", "18081", "--upstream", "http://localhost:18081"], "itself"],
+    [
+      "the proxy itself by its address",
+      ["--port", "18081", "--upstream", "http://127.0.0.1:18081/v1"],
+      "itself",
+    ],
+    [
+      "the proxy itself behind every address",
+      ["--host", "0.0.0.0", "--port", "18081", "--upstream", "http://[::1]:18081"],
+      "itself",
+    ],
+  ])("%s is one line with the value, exit code 2", async (_name, argv, wanted) => {
+    const { code, out, err } = await run(...argv);
+    expect(code).toBe(2);
+    expect(out).toBe("");
+    expect(err).toContain(wanted);
+    expect(err.trimEnd().split("\n")).toHaveLength(1);
+  });
+
+  test("a password in --upstream is never repeated", async () => {
+    const { code, err } = await run("--upstream", "http://me:secret@localhost:8080");
+    expect(code).toBe(2);
+    expect(err).not.toContain("secret");
+  });
+
+  test("a port that is taken is one line with a hint, exit code 1", async () => {
+    const other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+    stops.push(() => other.stop(true));
+    const { code, err } = await run("--port", String(other.port));
+    expect(code).toBe(1);
+    expect(err).toContain(`127.0.0.1:${other.port}`);
+    expect(err).toContain("--port");
+    expect(err.trimEnd().split("\n")).toHaveLength(1);
+  });
+});
+
+describe("a running proxy", () => {
+  test("says where it listens and forwards, what answers there and how to start Claude Code", async () => {
+    const upstream = llamaServer();
+    const proxy = await start("--port", "0", "--upstream", upstream.url);
+    expect(proxy.words).toContain(`ANTHROPIC_BASE_URL=${proxy.url} claude`);
+    expect(proxy.words).toContain(upstream.url);
+    for (const fact of ["b1234", "tiny", "2 slots", "4096"]) expect(proxy.words).toContain(fact);
+    expect(await (await fetch(`${proxy.url}/v1/models`)).text()).toBe("GET /v1/models");
+  });
+
+  test("starts without an upstream, warns, and forwards as soon as there is one", async () => {
+    const upstream = llamaServer();
+    await upstream.stop();
+    const proxy = await start("--port", "0", "--upstream", upstream.url);
+    await proxy.until(/cannot reach llama-server at .*connection refused.*--upstream/);
+    expect((await fetch(`${proxy.url}/v1/models`)).status).toBe(502);
+    llamaServer(Number(new URL(upstream.url).port));
+    expect((await fetch(`${proxy.url}/v1/models`)).status).toBe(200);
+  });
+
+  test("warns when others on the network can reach it", async () => {
+    const proxy = await start("--port", "0", "--host", "0.0.0.0", "--upstream", llamaServer().url);
+    await proxy.until(/everyone who can reach/);
+  });
+
+  test("--quiet leaves the banner out and still says a warning", async () => {
+    const upstream = llamaServer();
+    await upstream.stop();
+    const child = spawn("--port", "0", "--quiet", "--upstream", upstream.url);
+    const words = await reader(child.stderr).until(/cannot reach/);
+    expect(words).not.toContain("ANTHROPIC_BASE_URL");
+  });
+
+  test("--verbose says how large the body was and what was done to it", async () => {
+    const proxy = await start("--port=0", "--verbose", "--upstream", llamaServer().url);
+    const body = JSON.stringify({
+      system: "x-anthropic-billing-header: cc_version=2.1.330.803; cc_entrypoint=cli;",
+      messages: [],
+    });
+    await fetch(`${proxy.url}/v1/messages`, { method: "POST", body });
+    const words = await proxy.until(/billing header made constant/);
+    expect(words).toMatch(new RegExp(`${body.length} .*\\d+ bytes`));
+    expect(words).not.toContain("cc_version");
+  });
+
+  test.each(["SIGINT", "SIGTERM"] as const)(
+    "%s lets a running request finish and ends with 0",
+    async (signal) => {
+      const gate = Promise.withResolvers<void>();
+      const asked = Promise.withResolvers<void>();
+      const upstream = Bun.serve({
+        port: 0,
+        hostname: "127.0.0.1",
+        async fetch({ url }) {
+          if (!url.endsWith("/slow")) return new Response();
+          asked.resolve();
+          await gate.promise;
+          return new Response("finished");
+        },
+      });
+      stops.push(() => upstream.stop(true));
+      const proxy = await start("--port", "0", "--upstream", upstream.url.origin);
+      const answer = fetch(`${proxy.url}/slow`);
+      await asked.promise;
+      proxy.child.kill(signal);
+      await refused(proxy.url);
+      gate.resolve();
+      expect(await (await answer).text()).toBe("finished");
+      expect(await proxy.child.exited).toBe(0);
+    },
+  );
+
+  test("a second signal ends at once", async () => {
+    const asked = Promise.withResolvers<void>();
+    const upstream = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch({ url }) {
+        if (!url.endsWith("/never")) return new Response();
+        asked.resolve();
+        return new Promise<Response>(() => {});
+      },
+    });
+    stops.push(() => upstream.stop(true));
+    const proxy = await start("--port", "0", "--upstream", upstream.url.origin);
+    const answer = fetch(`${proxy.url}/never`).then(
+      () => "answered",
+      () => "broken",
+    );
+    await asked.promise;
+    proxy.child.kill("SIGINT");
+    await refused(proxy.url);
+    proxy.child.kill("SIGINT");
+    expect(await answer).toBe("broken");
+    expect(await proxy.child.exited).not.toBe(0);
+  });
+});
+
+// --- helpers ---
+
+const text = (stream: ReadableStream): Promise<string> => new Response(stream).text();
+
+function llamaServer(port = 0): { url: string; stop(): Promise<void> } {
+  const server = Bun.serve({
+    port,
+    hostname: "127.0.0.1",
+    fetch(request) {
+      const { pathname } = new URL(request.url);
+      if (pathname !== "/props") return new Response(`${request.method} ${pathname}`);
+      return Response.json({
+        total_slots: 2,
+        model_alias: "tiny",
+        build_info: "b1234-abc",
+        chat_template: "{{ messages }}",
+        default_generation_settings: { n_ctx: 4096 },
+      });
+    },
+  });
+  const stop = async () => server.stop(true);
+  stops.push(stop);
+  return { url: server.url.origin, stop };
+}
+
+/** Own environment: `CI` and the like would change what consola prints. */
+function spawn(...argv: string[]) {
+  const child = Bun.spawn([process.execPath, MAIN, ...argv], {
+    env: { PATH: process.env.PATH ?? "" },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  started.push(child);
+  return child;
+}
+
+async function run(...argv: string[]) {
+  const child = spawn(...argv);
+  const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), child.exited]);
+  return { code, out, err };
+}
+
+async function start(...argv: string[]) {
+  const child = spawn(...argv);
+  const { until } = reader(child.stderr);
+  const words = await until(/ANTHROPIC_BASE_URL=(\S+) claude/);
+  const url = /ANTHROPIC_BASE_URL=(\S+) claude/.exec(words)![1]!;
+  return { child, url, words, until };
+}
+
+/** Reads a stream until all that came so far matches; rejects when it ends before. */
+function reader(stream: ReadableStream<Uint8Array>) {
+  const chunks = stream
+    .pipeThrough(new TextDecoderStream() as never)
+    .getReader() as ReadableStreamDefaultReader<string>;
+  let words = "";
+  return {
+    async until(wanted: RegExp): Promise<string> {
+      while (!wanted.test(words)) {
+        const { value, done } = await chunks.read();
+        if (done) throw new Error(`ended before ${wanted}: ${words}`);
+        words += value;
+      }
+      return words;
+    },
+  };
+}
+
+/** Resolves when nothing listens any more. */
+async function refused(url: string): Promise<void> {
+  for (;;) {
+    const open = await fetch(`${url}/gone`).then(
+      (answer) => answer.body?.cancel().then(() => true) ?? true,
+      () => false,
+    );
+    if (!open) return;
+    await Bun.sleep(5);
+  }
+}
