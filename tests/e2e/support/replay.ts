@@ -23,7 +23,7 @@ export async function replay(
   origin = server.origin,
 ): Promise<Measured> {
   const before = await server.metrics();
-  const answer = await resend({ ...request, body: withOneToken(request.body) }, origin);
+  const answer = await resend({ ...request, body: withMaxTokens(request.body, 1) }, origin);
   const after = await server.metrics();
   // Counted by the server's totals: an answer of one token often makes no text, and then has no message_start with its usage.
   const since = (name: string) => (after.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN);
@@ -56,10 +56,8 @@ export async function resend(request: Recorded, origin: string): Promise<{ statu
   return { status: answer.status, answer: await answer.text() };
 }
 
-// --- internal ---
-
-/** Byte level, so that the rest is as the client sent it. Inside strings the quotes of such a key would be escaped. */
-function withOneToken(body: Uint8Array): Uint8Array<ArrayBuffer> {
+/** The body with another `max_tokens`. Byte level, so that the rest is as the client sent it; inside strings its quotes would be escaped. */
+export function withMaxTokens(body: Uint8Array, tokens: number): Uint8Array<ArrayBuffer> {
   const text = Buffer.from(body).toString("latin1");
-  return new Uint8Array(Buffer.from(text.replace(/"max_tokens":\d+/, '"max_tokens":1'), "latin1"));
+  return new Uint8Array(Buffer.from(text.replace(/"max_tokens":\d+/, `"max_tokens":${tokens}`), "latin1"));
 }

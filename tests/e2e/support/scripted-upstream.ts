@@ -13,7 +13,7 @@ export function startScriptedUpstream(scenario: Scenario): ScriptedUpstream {
   const server = listen(async (request) => {
     const recorded = await record(request);
     requests.push(recorded);
-    if (isInference(recorded)) return answer(scenario, recorded, `scripted${requests.length}`);
+    if (isInference(recorded)) return scriptedAnswer(scenario, recorded, `scripted${requests.length}`);
     if (recorded.target.startsWith("/v1/messages/count_tokens")) {
       return Response.json({ input_tokens: Math.ceil(recorded.body.length / 4) });
     }
@@ -22,9 +22,8 @@ export function startScriptedUpstream(scenario: Scenario): ScriptedUpstream {
   return { ...server, requests };
 }
 
-// --- internal ---
-
-function answer(scenario: Scenario, { body }: Recorded, id: string): Response {
+/** The scenario's answer to a request, in the form that it asks for. `id` makes the ids in it. */
+export function scriptedAnswer(scenario: Scenario, { body }: Recorded, id: string): Response {
   const conversation = JSON.parse(new TextDecoder().decode(body)) as Conversation;
   const blocks = answerTo(scenario, conversation);
   if (!conversation.stream) return Response.json(asMessage(blocks, id, conversation.model));

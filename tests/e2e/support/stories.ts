@@ -9,7 +9,7 @@ import { startScriptedUpstream } from "./scripted-upstream.ts";
 export type Story = (options: SessionOptions) => Promise<void>;
 
 /** A session with a few tool calls, one after the other. */
-const toolCalls: Story = (options) => finish("Count the notes", options);
+export const toolCalls: Story = (options) => finish("Count the notes", options);
 
 /** The model starts a subagent, which calls a tool itself. */
 const subagent: Story = (options) => finish("Have the notes read", options);
