@@ -24,6 +24,7 @@ export async function serve(options: Options): Promise<number> {
   const proxy = listen(options, {
     ...options,
     rewrite: createRepairs(options, server),
+    onLost: () => server.forget(),
     onNotes: options.verbose ? (notes) => log.log(describeBody(notes)) : undefined,
     watcher: report.watcher,
     own: report.own,

@@ -38,6 +38,8 @@ export interface ForwardSettings {
   readonly rewrite: Rewrite;
   readonly limits: Limits;
   readonly watcher?: Watcher | undefined;
+  /** Called when the upstream could not be reached or broke off: another server may answer next. */
+  readonly onLost?: (() => void) | undefined;
   /** For `--verbose`: called once for every request with a body. */
   readonly onNotes?: ((notes: BodyNotes) => void) | undefined;
 }
@@ -52,7 +54,9 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
   const body = await readBody(request, limits.requestBytes);
   if (body === TOO_LARGE) return tooLarge(limits);
   const { body: repaired, facts } = await repair(body, request, target, settings);
-  const watch = watched(watcher, { method, path: target.path, headers, facts, arrivedAt });
+  const watch = watched(watcher, { method, path: target.path, headers, facts, arrivedAt }, (outcome) => {
+    if (outcome === "refused" || outcome === "broken") settings.onLost?.();
+  });
   signal.addEventListener("abort", () => watch.end("left"));
   const call = send(request, repaired, urlAt(upstream, target));
   watch.sent();

@@ -2,12 +2,14 @@ import type { Outcome, Watch, WatchedRequest, Watcher } from "../report/watch.ts
 
 /**
  * Begins to watch a request. The watch returned never throws, whatever the watcher does, and passes on the first `end` only:
- * measuring may fail without being seen by the client.
+ * measuring may fail without being seen by the client. `onEnd` hears of that end first, with or without a watcher.
  */
-export function watched(watcher: Watcher | undefined, request: WatchedRequest): Watch {
-  if (!watcher) return UNWATCHED;
-  const watch = contained(() => watcher.begin(request));
-  return watch ? once(watch) : UNWATCHED;
+export function watched(
+  watcher: Watcher | undefined,
+  request: WatchedRequest,
+  onEnd: (outcome: Outcome) => void,
+): Watch {
+  return once((watcher && contained(() => watcher.begin(request))) ?? UNWATCHED, onEnd);
 }
 
 // --- internal ---
@@ -19,7 +21,7 @@ const UNWATCHED: Watch = Object.freeze({
   end() {},
 });
 
-function once(watch: Watch): Watch {
+function once(watch: Watch, onEnd: (outcome: Outcome) => void): Watch {
   let ended = false;
   return {
     sent: () => contained(() => watch.sent()),
@@ -30,6 +32,7 @@ function once(watch: Watch): Watch {
     end(outcome: Outcome) {
       if (ended) return;
       ended = true;
+      contained(() => onEnd(outcome));
       contained(() => watch.end(outcome));
     },
   };
