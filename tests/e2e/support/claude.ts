@@ -18,6 +18,8 @@ export interface SessionOptions {
   /** More switches in the environment, such as ENABLE_TOOL_SEARCH. */
   readonly env?: Record<string, string>;
   readonly args?: readonly string[];
+  /** The session is stopped after so many milliseconds; 2 minutes if not given, where a few seconds are normal. */
+  readonly longestMs?: number;
 }
 
 export interface Session {
@@ -49,7 +51,7 @@ export async function runSession(words: string, options: SessionOptions): Promis
   });
   child.closeInput();
   const state = () => `${child.output()}\n${child.messages()}`;
-  const exitCode = await within(LONGEST_SESSION_MS, child.exited, state);
+  const exitCode = await within(options.longestMs ?? LONGEST_SESSION_MS, child.exited, state);
   return { exitCode, output: child.output(), messages: child.messages() };
 }
 
