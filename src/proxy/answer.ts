@@ -41,8 +41,9 @@ interface Head {
   readonly headers: Headers;
 }
 
-function validStatus({ status }: Response): number {
+function validStatus({ status, body }: Response): number {
   if (status >= 200 && status <= 599) return status;
+  void body?.cancel();
   throw new Error(`it answered with status ${status}, which HTTP does not have`);
 }
 

@@ -2,18 +2,19 @@ import type { Watcher } from "../report/watch.ts";
 import type { Rewritten } from "../rewrite/rewrite.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { answerOf } from "./answer.ts";
-import { readBody, TOO_LARGE } from "./body.ts";
+import { readBody, release, TOO_LARGE } from "./body.ts";
 import { settles } from "./chunks.ts";
 import { causeOf, proxyError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { requestHeaders } from "./headers.ts";
 import { lateAnswer } from "./late.ts";
 import type { Limits } from "./limits.ts";
+import { isOdd, sendOdd } from "./odd-target.ts";
 import { dialectOf } from "./patience.ts";
 import { type Target, targetOf, urlAt } from "./target.ts";
 import { watched } from "./watched.ts";
 
-/** Repairs one request body. */
+/** Repairs one request body. The array returned is sent and then released: it must be `body` or nobody else's. */
 export type Rewrite = (body: Uint8Array, request: RequestHead) => Rewritten | Promise<Rewritten>;
 
 export interface RequestHead {
@@ -54,6 +55,7 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
   const body = await readBody(request, limits.requestBytes);
   if (body === TOO_LARGE) return tooLarge(limits);
   const { body: repaired, facts } = await repair(body, request, target, settings);
+  if (body && body !== repaired) release(body);
   const watch = watched(watcher, { method, path: target.path, headers, facts, arrivedAt }, (outcome) => {
     if (outcome === "refused" || outcome === "broken") settings.onLost?.();
   });
@@ -102,17 +104,23 @@ async function repair(
  * - `proxy: false`: else HTTP_PROXY in the environment would take even requests for 127.0.0.1 to another host.
  */
 async function send(request: Request, body: Uint8Array | undefined, url: string): Promise<Response> {
-  return await fetch(url, {
-    method: request.method,
-    headers: requestHeaders(request.headers),
+  const { method, signal } = request;
+  const headers = requestHeaders(request.headers);
+  if (isOdd(url)) return await sendOdd(url, { method, headers, body: body ?? null, signal });
+  const call = fetch(url, {
+    method,
+    headers,
     body: (body ?? null) as Uint8Array<ArrayBuffer> | null,
-    signal: request.signal,
+    signal,
     redirect: "manual",
     decompress: false,
     keepalive: false,
     timeout: false,
     proxy: false,
   });
+  // By now fetch has a copy of its own.
+  if (body) release(body);
+  return await call;
 }
 
 async function answer(exchange: Exchange, upstream: Upstream): Promise<Response> {
