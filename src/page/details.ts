@@ -1,0 +1,45 @@
+import { html } from "./dom.ts";
+import type { Item } from "./layout.ts";
+import { clock, factsOf, isFailed, sender, shortSession } from "./words.ts";
+
+/** Space between the details and their bar, and the window's edge. */
+const DISTANCE = 8;
+
+/** The card with all that is known of one request, beside its bar. */
+export class Details {
+  readonly #card: HTMLElement;
+
+  constructor(card: HTMLElement) {
+    this.#card = card;
+  }
+
+  show(item: Item, beside: DOMRect): void {
+    this.#card.replaceChildren(
+      html("h3", {}, clock(item.time), html("span", {}, `${sender(item)} · ${shortSession(item.session)}`)),
+      html(
+        "dl",
+        {},
+        ...factsOf(item).flatMap(([name, value]) => [html("dt", {}, name), html("dd", {}, value)]),
+      ),
+    );
+    this.#card.classList.toggle("failed", isFailed(item));
+    this.#card.hidden = false;
+    this.#place(beside);
+  }
+
+  hide(): void {
+    this.#card.hidden = true;
+  }
+
+  // --- internal ---
+
+  /** Above the bar where there is room, else below it, and never out of the window. */
+  #place(beside: DOMRect): void {
+    const { width, height } = this.#card.getBoundingClientRect();
+    const rightmost = document.documentElement.clientWidth - width - DISTANCE;
+    const left = beside.left + beside.width / 2 - width / 2;
+    const above = beside.top - height - DISTANCE;
+    this.#card.style.left = `${Math.max(DISTANCE, Math.min(left, rightmost))}px`;
+    this.#card.style.top = `${above >= DISTANCE ? above : beside.bottom + DISTANCE}px`;
+  }
+}

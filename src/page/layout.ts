@@ -1,0 +1,172 @@
+import type { RequestRecord } from "../report/record.ts";
+import type { Running } from "../report/running.ts";
+
+/** A request as a bar: finished or with the upstream. */
+export type Item = RequestRecord | Running;
+
+/** One colour of a bar, from the bottom to the top. `ahead` is what a running prefill still has before it. */
+export interface Part {
+  readonly kind: "cached" | "evaluated" | "unknown" | "ahead";
+  readonly tokens: number;
+}
+
+export interface Bar {
+  readonly item: Item;
+  readonly lane: number;
+  /** Left edge. */
+  readonly x: number;
+  readonly parts: readonly Part[];
+}
+
+export interface Lane {
+  /** The session; "" for requests without one. */
+  readonly session: string;
+  readonly requests: number;
+  /** From 0 to 1; undefined where no request tells. */
+  readonly share: number | undefined;
+}
+
+export interface Tick {
+  readonly x: number;
+  readonly time: string;
+}
+
+export interface Layout {
+  /** The session that began last comes first. */
+  readonly lanes: readonly Lane[];
+  readonly bars: readonly Bar[];
+  readonly ticks: readonly Tick[];
+  /** The middle of each gap that stands for an idle time. */
+  readonly gaps: readonly number[];
+  readonly width: number;
+  /** From one bar to the next. */
+  readonly step: number;
+  /** Tokens of the highest bar; all lanes have the same scale. */
+  readonly most: number;
+}
+
+const STEP = { least: 4, most: 18 };
+/** An idle time longer than this is a gap. */
+const IDLE_MS = 5 * 60_000;
+const GAP = 14;
+/** Room for a tick's text. */
+const TICK_ROOM = 76;
+
+/**
+ * Places every request in its session's lane. Bars stand in the order of arrival, not at their time: in real time a busy
+ * minute would be one line and a night an empty page. `width` is how much can be seen at once.
+ */
+export function layOut(items: readonly Item[], width: number): Layout {
+  const lanes = lanesOf(items);
+  const order = new Map(lanes.map(({ session }, index) => [session, index]));
+  const step = Math.min(STEP.most, Math.max(STEP.least, Math.floor(width / Math.max(1, items.length))));
+  const xs = positions(items, step);
+  const bars = items.map((item, index): Bar => {
+    return { item, lane: order.get(item.session ?? "")!, x: xs[index]!, parts: partsOf(item) };
+  });
+  const most = Math.max(1, ...bars.map(({ parts }) => height(parts)));
+  const end = (xs.at(-1) ?? 0) + step;
+  return {
+    lanes,
+    bars,
+    ticks: ticksOf(bars),
+    gaps: gapsOf(xs, step),
+    width: Math.max(width, end),
+    step,
+    most,
+  };
+}
+
+/** What a bar is made of; empty where nothing is known. */
+export function partsOf(item: Item): readonly Part[] {
+  const parts = "outcome" in item ? finishedParts(item) : runningParts(item);
+  return parts.filter(({ tokens }) => tokens > 0);
+}
+
+/** The request next to another: in its own lane, or the one in the lane above or below that arrived nearest to it. */
+export function neighbour(
+  layout: Layout,
+  id: number,
+  key: "left" | "right" | "up" | "down",
+): Bar | undefined {
+  const bar = layout.bars.find(({ item }) => item.id === id);
+  if (!bar) return layout.bars.at(-1);
+  const lane = bar.lane + (key === "down" ? 1 : key === "up" ? -1 : 0);
+  const others = layout.bars.filter((other) => other.lane === lane && other !== bar);
+  if (key === "left") return others.findLast(({ x }) => x < bar.x);
+  if (key === "right") return others.find(({ x }) => x > bar.x);
+  return others.toSorted((a, b) => Math.abs(a.x - bar.x) - Math.abs(b.x - bar.x))[0];
+}
+
+// --- internal ---
+
+function lanesOf(items: readonly Item[]): readonly Lane[] {
+  const bySession = Map.groupBy(items, ({ session }) => session ?? "");
+  return [...bySession]
+    .map(([session, own]) => ({ session, requests: own.length, share: shareOf(own) }))
+    .reverse();
+}
+
+function shareOf(items: readonly Item[]): number | undefined {
+  let [cached, evaluated] = [0, 0];
+  for (const item of items) {
+    if (!("outcome" in item)) continue;
+    cached += item.cached_tokens ?? 0;
+    evaluated += item.evaluated_tokens ?? 0;
+  }
+  return cached + evaluated > 0 ? cached / (cached + evaluated) : undefined;
+}
+
+function positions(items: readonly Item[], step: number): readonly number[] {
+  let x = 0;
+  return items.map((item, index) => {
+    const before = items[index - 1];
+    if (before) x += step + (isIdleBetween(before, item) ? GAP : 0);
+    return x;
+  });
+}
+
+function gapsOf(xs: readonly number[], step: number): readonly number[] {
+  return xs.slice(1).flatMap((x, index) => (x - xs[index]! > step ? x - GAP / 2 : []));
+}
+
+function isIdleBetween(before: Item, after: Item): boolean {
+  const end = Date.parse(before.time) + ("outcome" in before ? before.total_ms : 0);
+  return Date.parse(after.time) - end > IDLE_MS;
+}
+
+function finishedParts({
+  prompt_tokens = 0,
+  cached_tokens,
+  evaluated_tokens,
+}: RequestRecord): readonly Part[] {
+  if (cached_tokens === undefined || evaluated_tokens === undefined)
+    return [{ kind: "unknown", tokens: prompt_tokens }];
+  return [
+    { kind: "cached", tokens: cached_tokens },
+    { kind: "evaluated", tokens: evaluated_tokens },
+  ];
+}
+
+function runningParts({ progress }: Running): readonly Part[] {
+  if (!progress) return [];
+  const { done_tokens, cached_tokens, total_tokens_estimate = done_tokens } = progress;
+  return [
+    { kind: "cached", tokens: cached_tokens },
+    { kind: "evaluated", tokens: done_tokens - cached_tokens },
+    { kind: "ahead", tokens: total_tokens_estimate - done_tokens },
+  ];
+}
+
+function height(parts: readonly Part[]): number {
+  return parts.reduce((sum, { tokens }) => sum + tokens, 0);
+}
+
+function ticksOf(bars: readonly Bar[]): readonly Tick[] {
+  const ticks: Tick[] = [];
+  for (const { x, item } of bars) {
+    const last = ticks.at(-1);
+    if (!last || x - last.x >= TICK_ROOM) ticks.push({ x, time: item.time });
+  }
+  return ticks;
+}

@@ -1,0 +1,65 @@
+import type { RequestRecord } from "../report/record.ts";
+
+/** A point of a chart; `x` is the request's place in the order of arrival, from 0 to 1. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Trend {
+  /** One for each request that tells. */
+  readonly points: readonly Point[];
+  /** What they come to, smoothed. */
+  readonly line: readonly Point[];
+}
+
+/** Requests that are taken together: enough to smooth side requests away, few enough to show a lost cache. */
+const WINDOW = 12;
+
+/** The cached share of each request, from 0 to 1, and of the tokens of the last ones together. */
+export function shareTrend(records: readonly RequestRecord[]): Trend {
+  const told = indexed(records).filter(
+    ({ record }) => record.prompt_tokens && record.cached_tokens !== undefined,
+  );
+  return {
+    points: told.map(({ x, record }) => ({ x, y: record.cached_tokens! / record.prompt_tokens! })),
+    line: told.map(({ x }, index) => ({ x, y: weightedShare(lastOf(told, index)) })),
+  };
+}
+
+/** The evaluated tokens a second of each request where they could be measured, and the median of the last ones. */
+export function speedTrend(records: readonly RequestRecord[]): Trend {
+  const told = indexed(records).filter(({ record }) => record.evaluated_tokens_per_second !== undefined);
+  const points = told.map(({ x, record }) => ({ x, y: record.evaluated_tokens_per_second! }));
+  return {
+    points,
+    line: points.map(({ x }, index) => ({ x, y: median(lastOf(points, index).map(({ y }) => y)) })),
+  };
+}
+
+// --- internal ---
+
+interface Indexed {
+  readonly x: number;
+  readonly record: RequestRecord;
+}
+
+function indexed(records: readonly RequestRecord[]): readonly Indexed[] {
+  const last = Math.max(1, records.length - 1);
+  return records.map((record, index) => ({ x: index / last, record }));
+}
+
+function lastOf<Value>(values: readonly Value[], index: number): readonly Value[] {
+  return values.slice(Math.max(0, index + 1 - WINDOW), index + 1);
+}
+
+function weightedShare(window: readonly Indexed[]): number {
+  const cached = window.reduce((sum, { record }) => sum + record.cached_tokens!, 0);
+  return cached / window.reduce((sum, { record }) => sum + record.prompt_tokens!, 0);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

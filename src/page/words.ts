@@ -1,0 +1,111 @@
+import { duration, grouped, percent } from "../report/numbers.ts";
+import type { RequestRecord } from "../report/record.ts";
+import type { Running } from "../report/running.ts";
+import type { Item } from "./layout.ts";
+
+/** A fact of a request: its name and, ready to be read, its value. */
+export type Fact = readonly [name: string, value: string];
+
+const CLOCK = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+const MINUTE = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+export function clock(time: string): string {
+  return CLOCK.format(new Date(time));
+}
+
+export function minute(time: string): string {
+  return MINUTE.format(new Date(time));
+}
+
+export function shortSession(session: string | undefined): string {
+  return session ? session.slice(0, 8) : "no session";
+}
+
+/** Who sent it: `main`, `subagent`, `side request`; the endpoint for clients that do not say. */
+export function sender({ agent, endpoint }: Item): string {
+  return agent === "side" ? "side request" : (agent ?? endpoint);
+}
+
+/** How it ended, or that it has not. */
+export function ending(item: Item): string {
+  if (!("outcome" in item)) return item.state;
+  const { status, outcome, error_type } = item;
+  const words = {
+    complete: undefined,
+    refused: "upstream not reachable",
+    broken: "broken off",
+    left: "client left",
+  };
+  return [status, words[outcome], error_type].filter((part) => part !== undefined).join(", ");
+}
+
+export function isFailed(item: Item): boolean {
+  if (!("outcome" in item) || item.outcome === "left") return false;
+  return item.outcome !== "complete" || item.error_type !== undefined || (item.status ?? 0) >= 400;
+}
+
+export function milliseconds(value: number): string {
+  return value < 1000 ? `${value.toFixed(value < 10 ? 1 : 0)} ms` : duration(value / 1000);
+}
+
+/** All that is known of a request, in the order in which it is read. */
+export function factsOf(item: Item): readonly Fact[] {
+  return "outcome" in item ? finishedFacts(item) : runningFacts(item);
+}
+
+/** The same as one sentence, for those who hear the page. */
+export function sentence(item: Item): string {
+  const facts = factsOf(item).map(([name, value]) => `${name} ${value}`);
+  return [`${clock(item.time)} ${sender(item)}, session ${shortSession(item.session)}`, ...facts].join(", ");
+}
+
+// --- internal ---
+
+function finishedFacts(record: RequestRecord): readonly Fact[] {
+  const { prompt_tokens: prompt, cached_tokens: cached } = record;
+  const share = cached !== undefined && prompt ? ` (${percent(cached / prompt)})` : "";
+  return known([
+    ["prompt", tokens(prompt)],
+    ["cached", cached === undefined ? undefined : `${tokens(cached)}${share}`],
+    ["evaluated", tokens(record.evaluated_tokens)],
+    ["output", tokens(record.output_tokens)],
+    ["first token", time(record.first_token_ms)],
+    ["evaluated/s", speed(record.evaluated_tokens_per_second)],
+    ["total", time(record.total_ms)],
+    ["added by proxy", time(record.added_ms)],
+    ["model", record.model],
+    ["status", ending(record)],
+  ]);
+}
+
+function runningFacts({ progress, model, state }: Running): readonly Fact[] {
+  return known([
+    ["so far", tokens(progress?.done_tokens)],
+    ["of about", tokens(progress?.total_tokens_estimate)],
+    ["cached", tokens(progress?.cached_tokens)],
+    ["evaluated/s", speed(progress?.evaluated_tokens_per_second)],
+    ["model", model],
+    ["state", state],
+  ]);
+}
+
+function known(facts: readonly (readonly [string, string | undefined])[]): readonly Fact[] {
+  return facts.filter((fact): fact is Fact => fact[1] !== undefined);
+}
+
+function tokens(count: number | undefined): string | undefined {
+  return count === undefined ? undefined : grouped(count);
+}
+
+function time(value: number | undefined): string | undefined {
+  return value === undefined ? undefined : milliseconds(value);
+}
+
+function speed(value: number | undefined): string | undefined {
+  return value === undefined ? undefined : grouped(value);
+}
