@@ -14,26 +14,10 @@ const PADDING = { top: 10, right: 8, bottom: 8, left: 44 };
 const DOT = 2;
 
 /** Draws the points and their line into an SVG element, as wide as it is at the moment. */
-export function drawChart(
-  element: SVGSVGElement,
-  { points, line }: Trend,
-  { most, marks }: ChartStyle,
-): void {
+export function drawChart(element: SVGSVGElement, trend: Trend, style: ChartStyle): void {
   const width = element.clientWidth;
-  const x = (at: number): number => PADDING.left + at * (width - PADDING.left - PADDING.right);
-  const y = (value: number): number =>
-    HEIGHT - PADDING.bottom - (value / most) * (HEIGHT - PADDING.top - PADDING.bottom);
-  const place = (point: Point): string => `${x(point.x).toFixed(1)} ${y(point.y).toFixed(1)}`;
   element.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-  if (points.length === 0) return element.replaceChildren(nothing());
-  element.replaceChildren(
-    ...marks.flatMap(({ value, label }) => [
-      svg("line", { class: "mark", x1: PADDING.left, x2: width - PADDING.right, y1: y(value), y2: y(value) }),
-      svg("text", { class: "mark-label", x: PADDING.left - 8, y: y(value) + 4, "text-anchor": "end" }, label),
-    ]),
-    ...points.map((point) => svg("circle", { class: "dot", cx: x(point.x), cy: y(point.y), r: DOT })),
-    svg("path", { class: "trend", d: line.length > 1 ? `M${line.map(place).join("L")}` : undefined }),
-  );
+  element.replaceChildren(...(trend.points.length > 0 ? shapes(trend, style, width) : [nothing()]));
 }
 
 /** The round number above: 1, 2 or 5 times a power of ten. */
@@ -43,6 +27,22 @@ export function roundUp(value: number): number {
 }
 
 // --- internal ---
+
+function shapes({ points, line }: Trend, { most, marks }: ChartStyle, width: number): SVGElement[] {
+  const right = width - PADDING.right;
+  const x = (at: number): number => PADDING.left + at * (right - PADDING.left);
+  const y = (value: number): number =>
+    HEIGHT - PADDING.bottom - (value / most) * (HEIGHT - PADDING.top - PADDING.bottom);
+  const place = (point: Point): string => `${x(point.x).toFixed(1)} ${y(point.y).toFixed(1)}`;
+  return [
+    ...marks.flatMap(({ value, label }) => [
+      svg("line", { class: "mark", x1: PADDING.left, x2: right, y1: y(value), y2: y(value) }),
+      svg("text", { class: "mark-label", x: PADDING.left - 8, y: y(value) + 4, "text-anchor": "end" }, label),
+    ]),
+    ...points.map((point) => svg("circle", { class: "dot", cx: x(point.x), cy: y(point.y), r: DOT })),
+    svg("path", { class: "trend", d: line.length > 1 ? `M${line.map(place).join("L")}` : undefined }),
+  ];
+}
 
 function nothing(): SVGElement {
   return svg("text", { class: "nothing", x: 0, y: HEIGHT / 2 }, "Nothing measured yet.");
