@@ -99,14 +99,16 @@ class Folding {
     if (this.isOnlyMarkers(turn)) {
       this.removed.add(index);
       this.repairs.markersDropped++;
-    } else if (this.strictAlternation && this.host && !hasResult(turn)) {
+      return;
+    }
+    if (this.strictAlternation && this.host && !hasResult(turn)) {
       this.removed.add(index);
       this.host.join(turn);
       this.repairs.turnsJoined++;
     } else {
       this.begin(new UserTurn(this.bytes, turn, !this.hadUserTurn, this.strictAlternation, this.repairs));
-      this.hadUserTurn = true;
     }
+    this.hadUserTurn = true;
   }
 
   private begin(host: Host): void {
@@ -257,12 +259,18 @@ class NewUserTurn implements Host {
   }
 }
 
+/** An empty text is none, in either form. */
 function systemTexts({ content, value }: Turn): StringValue[] {
-  if ("kind" in content) return content.end - content.start > 2 ? [content] : [];
-  return content.map((block) => {
+  if ("kind" in content) return [content].filter(isNotEmpty);
+  const texts = content.map((block) => {
     if (block.type === "text" && block.text) return block.text;
     throw new Unscannable(`a system turn with a ${block.type} block at byte ${value.start}`);
   });
+  return texts.filter(isNotEmpty);
+}
+
+function isNotEmpty({ start, end }: StringValue): boolean {
+  return end - start > '""'.length;
 }
 
 function hasResult({ content }: Turn): boolean {

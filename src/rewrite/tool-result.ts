@@ -1,5 +1,5 @@
 import { concat, insertion, join, type RawText, type RawValue, textBlock } from "./json-bytes.ts";
-import { type ObjectValue, Unscannable, type Value } from "./scan.ts";
+import { type ObjectValue, textOf, Unscannable, type Value } from "./scan.ts";
 import type { Edit } from "./splice.ts";
 import type { Block } from "./turns.ts";
 
@@ -15,24 +15,22 @@ export function appendToResult(bytes: Buffer, result: Block, additions: readonly
   const { content, value } = result;
   const texts = additions.map((addition) => ("text" in addition ? addition.text : undefined));
   const onlyTexts = texts.every((text) => text !== undefined) ? join(texts, SEPARATOR) : undefined;
-  if (content === undefined) {
-    return [
-      insertion(value.end - 1, ',"content":', onlyTexts ? concat('"', onlyTexts, '"') : arrayOf(additions)),
-    ];
-  }
+  const whole = onlyTexts ? concat('"', onlyTexts, '"') : arrayOf(additions);
+  if (content === undefined) return [insertion(value.end - 1, ',"content":', whole)];
   if (content.kind === "string") return appendToString(content, additions, onlyTexts);
-  if (content.kind === "array") return appendToArray(content, additions, onlyTexts);
+  if (content.kind === "array") return appendToArray(bytes, content, additions, onlyTexts);
   if (bytes.toString("latin1", content.start, content.end) !== "null") {
     throw new Unscannable(`a tool result of unknown shape at byte ${content.start}`);
   }
-  return [{ start: content.start, end: content.end, bytes: arrayOf(additions) }];
+  return [{ start: content.start, end: content.end, bytes: whole }];
 }
 
 /** llama-server drops `tool_reference` blocks (server-chat.cpp knows text and image only): each becomes a text that names the tool. */
 export function nameLoadedTools(bytes: Buffer, result: Block): Edit[] {
   if (result.content?.kind !== "array") return [];
   return result.content.items.flatMap((item) => {
-    const name = item.kind === "object" && isReference(bytes, item) ? item.members.tool_name : undefined;
+    const name =
+      item.kind === "object" && typeOf(bytes, item) === "tool_reference" ? item.members.tool_name : undefined;
     if (name?.kind !== "string") return [];
     // The line end keeps two names apart: llama-server joins the texts of a result without a separator.
     const text = concat("Tool loaded: ", bytes.subarray(name.start + 1, name.end - 1), "\\n");
@@ -58,12 +56,13 @@ function appendToString(
 }
 
 function appendToArray(
+  bytes: Buffer,
   content: Value & { kind: "array" },
   additions: readonly Addition[],
   onlyTexts: RawText | undefined,
 ): Edit[] {
   const last = content.items.at(-1);
-  const text = last?.kind === "object" ? last.members.text : undefined;
+  const text = last?.kind === "object" && typeOf(bytes, last) === "text" ? last.members.text : undefined;
   if (onlyTexts && text?.kind === "string") {
     return [insertion(text.end - 1, text.end - text.start === 2 ? "" : SEPARATOR, onlyTexts)];
   }
@@ -79,7 +78,6 @@ function blocksOf(additions: readonly Addition[]): RawValue[] {
   return additions.map((addition) => ("text" in addition ? textBlock(addition.text) : addition.block));
 }
 
-function isReference(bytes: Buffer, { members }: ObjectValue): boolean {
-  const { type } = members;
-  return type?.kind === "string" && bytes.toString("latin1", type.start, type.end) === '"tool_reference"';
+function typeOf(bytes: Buffer, { members }: ObjectValue): string | undefined {
+  return members.type?.kind === "string" ? textOf(bytes, members.type) : undefined;
 }
