@@ -77,7 +77,7 @@ function quoted(text: string, random: Random): string {
 
 /** One escape for each of the one or two UTF-16 units of a character, in lower or upper case. */
 function unicodeEscapes(character: string, random: Random): string {
-  return character.replace(/[^]/g, (unit) => {
+  return character.replace(/[\s\S]/g, (unit) => {
     const hex = unit.charCodeAt(0).toString(16).padStart(4, "0");
     return `\\u${random.chance(0.5) ? hex : hex.toUpperCase()}`;
   });

@@ -1,0 +1,190 @@
+import { describe, expect } from "bun:test";
+import { scan } from "../../src/rewrite/scan.ts";
+import { inOrder } from "../../src/rewrite/splice.ts";
+import { turnEdits } from "../../src/rewrite/system-turns.ts";
+import { TURNS_SHAPE } from "../../src/rewrite/turns.ts";
+import { conversation, MARK, type Message } from "../support/conversation.ts";
+import { type Json, serialise } from "../support/json.ts";
+import { property, type Random } from "../support/seeded.ts";
+import { applied, FOLD, rewriteChecked, STRICT } from "./checked.ts";
+import { modelView, type Seen } from "./model-view.ts";
+
+describe.each([
+  ["any template", FOLD],
+  ["strict alternation", STRICT],
+] as const)("%s", (_, context) => {
+  const folded = (messages: readonly Message[], random: Random): Message[] => {
+    const body = serialise({ messages: messages, stream: true }, random, () => false);
+    const out = rewriteChecked(body, context);
+    expect(out.notes.join()).not.toContain("left alone");
+    return JSON.parse(Buffer.from(out.body).toString()).messages;
+  };
+
+  property("an answered turn stays as it was seen", 300, (random) => {
+    const chat = conversation(random);
+    let before = modelView(folded(chat.request(), random));
+    for (let turn = random.below(6); turn >= 0; turn--) {
+      chat.grow();
+      const after = modelView(folded(chat.request(), random));
+      expect(after.slice(0, before.length)).toEqual(before);
+      before = after;
+    }
+  });
+
+  property("a turn without an answer stays, but for the part that was last", 300, (random) => {
+    const chat = conversation(random);
+    random.some(0, 3, () => chat.grow());
+    const before = modelView(folded(chat.request(), random)).slice(0, -1);
+    chat.interrupt();
+    expect(modelView(folded(chat.request(), random)).slice(0, before.length)).toEqual(before);
+  });
+
+  property(
+    "every text comes out once, whole, where the rules put it; nothing is added but the wrapping",
+    300,
+    (random) => {
+      const messages = grown(random);
+      const view = modelView(folded(messages, random));
+      expect(marksOf(view.map((seen) => seen.part).join("\n"))).toEqual(
+        expectedMarks(messages, context === STRICT),
+      );
+      expect(residue(view, messages)).toBe("");
+    },
+  );
+
+  property("no system turn and no marker is left", 200, (random) => {
+    const out = folded(grown(random), random);
+    expect(out.filter((turn) => turn.role === "system")).toEqual([]);
+    expect(JSON.stringify(out)).not.toContain("<total_tokens>");
+  });
+
+  property("the turns of the assistant and all else in the body stay to the byte", 200, (random) => {
+    const messages = grown(random);
+    const pieces = messages.map((turn) => serialise(turn, random, () => false).trim());
+    const body = `{"a":"\\u00e9", "messages" :[${pieces.join(" , ")}] ,\n"tools":[ ]}`;
+    const out = Buffer.from(rewriteChecked(body, context).body).toString();
+    expect(out.startsWith('{"a":"\\u00e9", "messages" :[')).toBe(true);
+    expect(out.endsWith('] ,\n"tools":[ ]}')).toBe(true);
+    const assistants = pieces.filter((_, index) => messages[index]!.role === "assistant");
+    for (let at = 0, index = 0; index < assistants.length; index++) {
+      at = out.indexOf(assistants[index]!, at) + assistants[index]!.length;
+      expect(at).toBeGreaterThanOrEqual(assistants[index]!.length);
+    }
+  });
+
+  property("edits are ordered, disjoint and in bounds", 200, (random) => {
+    const bytes = Buffer.from(serialise({ messages: grown(random) }, random, () => false));
+    const document = scan(bytes, { members: { messages: TURNS_SHAPE } });
+    applied(bytes, inOrder(turnEdits(document, context === STRICT).edits));
+  });
+});
+
+property("strict alternation: no user turn behind a tool result or another user turn", 500, (random) => {
+  const body = JSON.stringify({ messages: grown(random) });
+  const view = modelView(JSON.parse(Buffer.from(rewriteChecked(body, STRICT).body).toString()).messages);
+  const roles = view.filter((seen, at) => seen.message !== view[at - 1]?.message).map((seen) => seen.role);
+  expect(roles.filter((role, at) => role === "user" && at > 0 && roles[at - 1] !== "assistant")).toEqual([]);
+});
+
+// --- internal ---
+
+function grown(random: Random): Message[] {
+  const chat = conversation(random);
+  random.some(0, 5, () => (random.chance(0.85) ? chat.grow() : chat.interrupt()));
+  return chat.request();
+}
+
+function marksOf(text: string): number[] {
+  return [...text.matchAll(MARK)].map(([, mark]) => Number(mark));
+}
+
+/** A user turn, or a system turn that has none before it, and the turns that go into it. */
+interface Run {
+  readonly isFirst: boolean;
+  readonly host: Message;
+  readonly behind: Message[];
+}
+
+/** The order of all texts after the rules of issue 4, from the parsed messages. */
+function expectedMarks(messages: readonly Message[], strict: boolean): number[] {
+  return runsOf(messages.flatMap(withoutMarkers), strict).flatMap(({ isFirst, host, behind }) => {
+    const blocks = blocksOf(host);
+    const results = blocks.findLastIndex((block) => block.type === "tool_result") + 1;
+    if (results > 0) {
+      const late = blocks.slice(results);
+      const [inside, own] = strict
+        ? [late, []]
+        : [late.filter(isReminder), late.filter((it) => !isReminder(it))];
+      return marksIn(blocks.slice(0, results), inside, behind, own);
+    }
+    if (!isFirst) return marksIn(blocks, behind);
+    const words = blocks.findLastIndex((block) => block.type === "text");
+    const [systems, joined] = [behind.filter(isSystem), behind.filter((turn) => !isSystem(turn))];
+    return marksIn(blocks.slice(0, words), systems, blocks.slice(words), joined);
+  });
+}
+
+function runsOf(messages: readonly Message[], strict: boolean): Run[] {
+  const runs: Run[] = [];
+  let open: Run | undefined;
+  messages.forEach((turn, at) => {
+    const joins = isSystem(turn) || (strict && turn.role === "user" && !hasResult(turn));
+    if (open && joins) open.behind.push(turn);
+    else {
+      const isFirst = turn.role === "user" && !messages.slice(0, at).some((before) => before.role === "user");
+      open = { isFirst, host: turn, behind: [] };
+      runs.push(open);
+    }
+    if (turn.role === "assistant") open = undefined;
+  });
+  return runs;
+}
+
+function withoutMarkers(turn: Message): Message[] {
+  const blocks = blocksOf(turn).filter((block) => !/^\s*<total_tokens>/.test(String(block.text)));
+  return blocks.length === 0 ? [] : [{ role: turn.role, content: blocks }];
+}
+
+type Block = Readonly<Record<string, Json>>;
+
+function blocksOf({ content }: Message): readonly Block[] {
+  return typeof content === "string" ? [{ type: "text", text: content }] : (content as readonly Block[]);
+}
+
+function hasResult(turn: Message): boolean {
+  return blocksOf(turn).some((block) => block.type === "tool_result");
+}
+
+function isSystem(turn: Message): boolean {
+  return turn.role === "system";
+}
+
+function isReminder({ text }: Block): boolean {
+  return typeof text === "string" && /^\s*<system-reminder>[\s\S]*<\/system-reminder>\s*$/.test(text);
+}
+
+function marksIn(...parts: readonly Json[]): number[] {
+  return marksOf(JSON.stringify(parts));
+}
+
+/** What is left of the user's side when each text of the client is taken out once, and then the words that the rules add. */
+function residue(view: readonly Seen[], messages: readonly Message[]): string {
+  let rest = view
+    .filter((seen) => seen.role !== "assistant")
+    .map((seen) => seen.part)
+    .join("\n");
+  for (const text of textsIn(messages.filter((turn) => turn.role !== "assistant"))) {
+    expect(rest).toContain(text);
+    rest = rest.replace(text, "");
+  }
+  return rest.replace(ADDED, "").trim();
+}
+
+const ADDED =
+  /<system-reminder>\n\n<\/system-reminder>|The user wrote this message:\n|Tool loaded: Tool¶\d+\n|^text |^image iVBOR¶\d+|^result toolu_\d+/gm;
+
+/** Every string that holds a mark but for images and references, which are named in another way. */
+function textsIn(value: Json): string[] {
+  if (typeof value === "string") return /¶\d/.test(value) && !/^(iVBOR|Tool)¶/.test(value) ? [value] : [];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsIn) : [];
+}

@@ -1,0 +1,390 @@
+import { describe, expect, test } from "bun:test";
+import { expectUntouched, FOLD, HEADER_ONLY, OPENAI, rewriteChecked, STRICT } from "./checked.ts";
+
+const text = (words: string, more: object = {}) => ({ type: "text", text: words, ...more });
+const result = (content: unknown, id = "t1") => ({ type: "tool_result", tool_use_id: id, content });
+const user = (content: unknown) => ({ role: "user", content });
+const system = (content: unknown) => ({ role: "system", content });
+const said = (content: unknown) => ({ role: "assistant", content });
+const reminder = (words: string) => `<system-reminder>\n${words}\n</system-reminder>`;
+const image = { type: "image", source: { type: "base64", media_type: "image/png", data: "iVBOR" } };
+const marker = "<total_tokens>182 000 tokens left</total_tokens>";
+const cached = { cache_control: { type: "ephemeral" } };
+const asked = said([{ type: "tool_use", id: "t1", name: "Bash", input: {} }]);
+const wrote = (words: string) => `The user wrote this message:\n${words}`;
+
+const first = user("Hello");
+const before = [first, said("Hi")];
+
+type Row = readonly [name: string, messages: readonly object[], want: readonly object[]];
+
+function fold({ messages, context }: { messages: readonly object[]; context: typeof FOLD }): unknown {
+  const body = JSON.stringify({ model: "m", messages, max_tokens: 1 });
+  const out = JSON.parse(Buffer.from(rewriteChecked(body, context).body).toString());
+  expect(Object.keys(out)).toEqual(["model", "messages", "max_tokens"]);
+  return out.messages;
+}
+
+function table(rows: readonly Row[], context: typeof FOLD): void {
+  test.each(rows as Row[])("%s", (_, messages, want) => {
+    expect(fold({ messages, context })).toEqual(want);
+  });
+}
+
+describe("a system turn behind the first user turn stands before the user's own words", () => {
+  table(
+    [
+      ["string content", [user("Hello"), system("S")], [user([text(reminder("S")), text("Hello")])]],
+      [
+        "array content",
+        [user([text("Hello", cached)]), system("S")],
+        [user([text(reminder("S")), text("Hello", cached)])],
+      ],
+      [
+        "behind the reminders that are there",
+        [user([text(reminder("R")), text("Hello")]), system([text("S", cached)])],
+        [user([text(reminder("R")), text(reminder("S")), text("Hello")])],
+      ],
+      [
+        "several keep their order",
+        [first, system("S"), system("T")],
+        [user([text(reminder("S")), text(reminder("T")), text("Hello")])],
+      ],
+      ["wrapped already", [first, system(reminder("S"))], [user([text(reminder("S")), text("Hello")])]],
+      [
+        "wrapped but for white space",
+        [first, system(`\n${reminder("S")}\n`)],
+        [user([text(`\n${reminder("S")}\n`), text("Hello")])],
+      ],
+      [
+        "a reminder and more is no reminder",
+        [first, system(`${reminder("S")} T`)],
+        [user([text(reminder(`${reminder("S")} T`)), text("Hello")])],
+      ],
+      [
+        "an image behind the words",
+        [user([text("Hello"), image]), system("S")],
+        [user([text(reminder("S")), text("Hello"), image])],
+      ],
+      ["an image only", [user([image]), system("S")], [user([image, text(reminder("S"))])]],
+      ["no block at all", [user([]), system("S")], [user([text(reminder("S"))])]],
+      [
+        "a first turn that holds a result",
+        [user([result("R")]), system("S")],
+        [user([result(`R\n\n${reminder("S")}`)])],
+      ],
+    ],
+    FOLD,
+  );
+});
+
+describe("a system turn behind tool results continues the last one", () => {
+  const rows: [string, unknown, unknown][] = [
+    ["a string", "R", `R\n\n${reminder("S")}`],
+    ["one text", [text("R")], [text(`R\n\n${reminder("S")}`)]],
+    ["two texts", [text("Q"), text("R")], [text("Q"), text(`R\n\n${reminder("S")}`)]],
+    ["an empty string", "", reminder("S")],
+    ["an empty array", [], [text(reminder("S"))]],
+    ["an empty text", [text("")], [text(reminder("S"))]],
+    ["nothing", undefined, reminder("S")],
+    ["null", null, reminder("S")],
+    ["only an image", [image], [image, text(reminder("S"))]],
+    ["a text before an image", [text("R"), image], [text("R"), image, text(reminder("S"))]],
+    [
+      "an image that has a text",
+      [{ ...image, text: "alt" }],
+      [{ ...image, text: "alt" }, text(reminder("S"))],
+    ],
+    [
+      "a tool reference",
+      [{ type: "tool_reference", tool_name: "Web" }],
+      [text("Tool loaded: Web\n"), text(reminder("S"))],
+    ],
+    [
+      "a reference with a text of its own",
+      [{ type: "tool_reference", tool_name: "Web", text: "x" }],
+      [text("Tool loaded: Web\n"), text(reminder("S"))],
+    ],
+  ];
+  for (const context of [FOLD, STRICT]) {
+    table(
+      rows.map(([name, content, want]) => [
+        name,
+        [...before, asked, user([result("first", "t0"), result(content)]), system("S")],
+        [...before, asked, user([result("first", "t0"), result(want)])],
+      ]),
+      context,
+    );
+  }
+});
+
+describe("elsewhere", () => {
+  table(
+    [
+      [
+        "behind a later plain turn: a block of it",
+        [...before, user("More"), system("S")],
+        [...before, user([text("More"), text(reminder("S"))])],
+      ],
+      ["first of all: a user turn", [system("S"), said("Hi")], [user([text(reminder("S"))]), said("Hi")]],
+      [
+        "first, before the user: turns of their own",
+        [system("S"), first, system("T")],
+        [user([text(reminder("S"))]), user([text(reminder("T")), text("Hello")])],
+      ],
+      [
+        "behind the assistant: a user turn",
+        [...before, system("S"), system("T")],
+        [...before, user([text(reminder("S")), text(reminder("T"))])],
+      ],
+      ["an empty one is dropped", [...before, user("More"), system("")], [...before, user("More")]],
+      [
+        "an empty one as array is dropped",
+        [...before, user("More"), system([text("")])],
+        [...before, user("More")],
+      ],
+      ["one of no blocks is dropped", [...before, user("More"), system([])], [...before, user("More")]],
+    ],
+    FOLD,
+  );
+});
+
+describe("a text behind tool results", () => {
+  const results = (...late: object[]) => [...before, asked, user([result("R"), ...late])];
+  table(
+    [
+      [
+        "a reminder goes into the last result",
+        results(text(reminder("S"))),
+        results()
+          .slice(0, -1)
+          .concat(user([result(`R\n\n${reminder("S")}`)])),
+      ],
+      [
+        "own words become a turn",
+        results(text("Stop", cached)),
+        [...results(), user([text("Stop", cached)])],
+      ],
+      ["an image becomes a turn", results(image), [...results(), user([image])]],
+      [
+        "reminders first, own words behind, a system turn into the result",
+        [...results(text("Stop"), text(reminder("S")), text("now")), system("T")],
+        [
+          ...before,
+          asked,
+          user([result(`R\n\n${reminder("S")}\n\n${reminder("T")}`)]),
+          user([text("Stop"), text("now")]),
+        ],
+      ],
+      [
+        "between two results",
+        [...before, asked, user([result("R"), text("Stop"), result("Q", "t2")])],
+        [...before, asked, user([result("R"), result("Q", "t2")]), user([text("Stop")])],
+      ],
+    ],
+    FOLD,
+  );
+  describe("with strict alternation", () => {
+    const inside = (content: unknown) => [...before, asked, user([result(content)])];
+    table(
+      [
+        ["own words go into the result", results(text("Stop")), inside(`R\n\n${wrote("Stop")}`)],
+        [
+          "in their order",
+          results(text(reminder("S")), text("Stop")),
+          inside(`R\n\n${reminder("S")}\n\n${wrote("Stop")}`),
+        ],
+        ["an image too", results(text("See"), image), inside([text("R"), text(wrote("See")), image])],
+        ["the user turn behind it too", [...results(), user("Stop")], inside(`R\n\n${wrote("Stop")}`)],
+        [
+          "and its system turn",
+          [...results(), user([text("Stop"), image]), system("S")],
+          inside([text("R"), text(wrote("Stop")), image, text(reminder("S"))]),
+        ],
+      ],
+      STRICT,
+    );
+  });
+});
+
+describe("strict alternation joins user turns in a row", () => {
+  table(
+    [
+      ["two strings", [first, user("More")], [user([text("Hello"), text("More")])]],
+      [
+        "with system turns between",
+        [first, system("S"), user("More"), system("T")],
+        [user([text(reminder("S")), text(reminder("T")), text("Hello"), text("More")])],
+      ],
+      [
+        "behind a system turn of its own",
+        [...before, system("S"), user([text("More"), image])],
+        [...before, user([text(reminder("S")), text("More"), image])],
+      ],
+      [
+        "a leading system turn, too",
+        [system("S"), first, said("Hi"), user("More"), system("T")],
+        [user([text(reminder("S")), text("Hello")]), said("Hi"), user([text("More"), text(reminder("T"))])],
+      ],
+    ],
+    STRICT,
+  );
+});
+
+describe("markers of the tokens left are dropped", () => {
+  const rows: Row[] = [
+    ["a system turn", [first, said("Hi"), user("More"), system(marker)], [...before, user("More")]],
+    ["a user turn", [...before, user([text(marker, cached)]), said("Yes")], [...before, said("Yes")]],
+    [
+      "a block behind a result",
+      [...before, asked, user([result("R"), text(`\n${marker}\n`)])],
+      [...before, asked, user([result("R")])],
+    ],
+    [
+      "a block before the words",
+      [...before, user([text(marker), text("More")])],
+      [...before, user([text("More")])],
+    ],
+    [
+      "a system turn folds into the turn before it",
+      [...before, user("More"), user(marker), system("S")],
+      [...before, user([text("More"), text(reminder("S"))])],
+    ],
+  ];
+  table(rows, FOLD);
+  table(rows, STRICT);
+
+  test.each([
+    ["words about it", `See ${marker}`],
+    ["two of them", marker + marker],
+    ["no number", "<total_tokens>many tokens left</total_tokens>"],
+    ["inside a reminder", reminder(marker)],
+  ])("%s are no marker", (_, words) => {
+    expectUntouched(JSON.stringify({ messages: [...before, user([text(words), text("More")])] }), FOLD);
+  });
+});
+
+describe("the very array goes out", () => {
+  const body = (messages: unknown, more: object = {}) => JSON.stringify({ messages, ...more });
+  const folded = body([first, system("S")]);
+  test("for a history that needs no repair", () => {
+    const messages = [
+      user([text("Hello", cached)]),
+      said([text("Hi")]),
+      asked,
+      user([result("R"), result([image], "t2")]),
+    ];
+    expectUntouched(body(messages), FOLD);
+    expectUntouched(body(messages), STRICT);
+  });
+  test("with --system-turns keep and on other paths", () => {
+    expectUntouched(folded, HEADER_ONLY);
+    expectUntouched(folded, OPENAI);
+    expectUntouched(folded, { ...FOLD, path: "/v1/messages/batches" });
+  });
+  test("behind any prefix and on count_tokens turns are folded", () => {
+    for (const path of ["/v1/messages/count_tokens", "/base/v1/messages"]) {
+      expect(rewriteChecked(folded, { ...FOLD, path }).notes).toEqual(["system turns folded: 1"]);
+    }
+  });
+
+  test.each([
+    ["messages that are no array", { a: 1 }],
+    ["a turn that is no object", [first, system("S"), "turn"]],
+    ["a turn without a role", [first, system("S"), { content: "a" }]],
+    ["a role that is no string", [first, system("S"), { role: 1, content: "a" }]],
+    ["a user turn without content", [{ role: "user" }, system("S")]],
+    ["content that is an object", [user({ type: "text" }), system("S")]],
+    ["a block that is a string", [user(["Hello"]), system("S")]],
+    ["a block without a type", [user([{ text: "Hello" }]), system("S")]],
+    ["a text block without a text", [user([{ type: "text" }]), system("S")]],
+    ["a system turn with an image", [first, system([image])]],
+    ["a result that is an object", [first, asked, user([result({ a: 1 })]), system("S")]],
+    ["a result that is a number", [first, asked, user([result(7)]), system("S")]],
+    ["nothing but markers", [user(marker), system(marker)]],
+  ])("for %s", (_, messages) => {
+    expectUntouched(body(messages), FOLD);
+    expectUntouched(body(messages), STRICT);
+  });
+
+  test.each([
+    [
+      "escapes that are none",
+      `{"messages":[{"role":"user","content":"Hello"},{"role":"system","content":"\\x"}]}`,
+    ],
+    [
+      "half an escape",
+      `{"messages":[{"role":"user","content":"Hello"},{"role":"system","content":"\\u12"}]}`,
+    ],
+    [
+      "a control character",
+      `{"messages":[{"role":"user","content":"Hello"},{"role":"system","content":"a\nb"}]}`,
+    ],
+    [
+      "a role twice",
+      `{"messages":[{"role":"user","content":"Hello"},{"role":"system","content":"S","r\\u006fle":"user"}]}`,
+    ],
+  ])("for %s in a system turn", (_, text) => {
+    expectUntouched(text, FOLD);
+  });
+
+  test("for bytes that are no UTF-8 in a system turn", () => {
+    const [head, tail] = folded.split('"S"') as [string, string];
+    const bad = Buffer.concat([Buffer.from(`${head}"`), Buffer.from([0xc3, 0x28]), Buffer.from(`"${tail}`)]);
+    expectUntouched(bad, FOLD);
+  });
+
+  test("for a history truncated at any byte", () => {
+    const whole = Buffer.from(
+      body([first, system("S é"), asked, user([result([text("R")]), text("Stop")]), system([text(marker)])], {
+        n: 1,
+      }),
+    );
+    for (let end = 0; end < whole.length; end++) expectUntouched(whole.subarray(0, end), FOLD);
+    expect(rewriteChecked(whole, FOLD).body === whole).toBe(false);
+  });
+});
+
+test("a turn that cannot be read does not keep the header from being normalised", () => {
+  const body = JSON.stringify({
+    system: "x-anthropic-billing-header: cc_version=1;",
+    messages: [{ role: "user" }],
+  });
+  const { notes } = rewriteChecked(body, FOLD);
+  expect(notes).toEqual([
+    "billing header made constant",
+    expect.stringMatching(/^foldedTurns left alone: .* at byte/),
+  ]);
+});
+
+test("texts are moved with the escapes and white space they came with", () => {
+  const body =
+    '{"messages" : [ {"content":"H\\u0065llo","role":"user"} , { "role" : "syst\\u0065m" , "content" : "a\\/b\\u00e9" } ]}';
+  const want =
+    '{"messages" : [ {"content":[{"type":"text","text":"<system-reminder>\\na\\/b\\u00e9\\n</system-reminder>"},' +
+    '{"type":"text","text":"H\\u0065llo"}],"role":"user"} ]}';
+  expect(Buffer.from(rewriteChecked(body, FOLD).body).toString()).toBe(want);
+});
+
+test("each repair is counted", () => {
+  const messages = [
+    ...[first, system("S"), asked],
+    user([
+      result([{ type: "tool_reference", tool_name: "Web" }]),
+      text(reminder("R")),
+      text("Stop"),
+      text(marker),
+    ]),
+  ];
+  expect(rewriteChecked(JSON.stringify({ messages }), FOLD).notes).toEqual([
+    "system turns folded: 1",
+    "reminders moved into their tool result: 1",
+    "blocks of the user put behind the tool results: 1",
+    "token markers dropped: 1",
+    "tool references named: 1",
+  ]);
+  const twice = { messages: [first, user("More")] };
+  expect(rewriteChecked(JSON.stringify(twice), STRICT).notes).toEqual([
+    "user turns joined to the one before: 1",
+  ]);
+});
