@@ -1,0 +1,41 @@
+import { expect, test } from "bun:test";
+import { EMPTY, withRequest, withRunning, withSnapshot } from "../../src/page/state.ts";
+import { stats, totalsView } from "../../src/report/stats.ts";
+import { Totals } from "../../src/report/totals.ts";
+import { FULL } from "../report/records.ts";
+
+const totals = new Totals();
+
+function snapshot(startedAt: number, ids: readonly number[]): ReturnType<typeof stats> {
+  const records = ids.map((id) => ({ ...FULL, id }));
+  return stats({ startedAt: new Date(startedAt), totals, running: [], records });
+}
+
+test("after a reconnection older records of the same run stay, in order and once", () => {
+  const before = withSnapshot(EMPTY, snapshot(1, [1, 2, 3]));
+  const after = withSnapshot(before, snapshot(1, [3, 4]));
+  expect(after.records.map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+});
+
+test("a new run of the proxy begins anew", () => {
+  const before = withSnapshot(EMPTY, snapshot(1, [1, 2, 3]));
+  expect(withSnapshot(before, snapshot(2, [1])).records.length).toBe(1);
+});
+
+test("requests stand in the order of arrival, though they end in another", () => {
+  const view = totalsView(totals);
+  const first = withRequest(EMPTY, { record: { ...FULL, id: 2 }, totals: view });
+  const second = withRequest(first, { record: { ...FULL, id: 1 }, totals: view });
+  expect(second.records.map(({ id }) => id)).toEqual([1, 2]);
+});
+
+test("no more than a thousand are remembered, the newest", () => {
+  const ids = Array.from({ length: 1200 }, (_, index) => index + 1);
+  const { records } = withSnapshot(EMPTY, snapshot(1, ids));
+  expect([records.length, records[0]!.id]).toEqual([1000, 201]);
+});
+
+test("what runs is what was told last", () => {
+  const running = [{ id: 5, time: FULL.time, endpoint: "/v1/messages", state: "waiting" as const }];
+  expect(withRunning(withRunning(EMPTY, running), []).running).toEqual([]);
+});

@@ -1,0 +1,55 @@
+import { describe, expect, test } from "bun:test";
+import { ending, factsOf, isFailed, milliseconds, sentence } from "../../src/page/words.ts";
+import { BARE, FULL } from "../report/records.ts";
+
+test("all that is known of a request, and nothing else", () => {
+  expect(Object.fromEntries(factsOf(FULL))).toEqual({
+    prompt: "18 432",
+    cached: "18 100 (98.1 %)",
+    evaluated: "332",
+    output: "212",
+    "first token": "412 ms",
+    "evaluated/s": "830",
+    total: "3.2 s",
+    "added by proxy": "0.2 ms",
+    model: "claude-sonnet-4-5",
+    status: "200",
+  });
+  expect(Object.fromEntries(factsOf(BARE))).toEqual({ total: "2.0 ms", status: "upstream not reachable" });
+});
+
+test("a request in one sentence", () => {
+  expect(sentence(FULL)).toMatch(
+    /^\d\d:\d\d:\d\d main, session a1b2c3d4, prompt 18 432, cached 18 100 \(98\.1 %\), /,
+  );
+});
+
+describe("ends", () => {
+  const cases: { name: string; record: typeof FULL; words: string; failed: boolean }[] = [
+    { name: "complete", record: FULL, words: "200", failed: false },
+    {
+      name: "the client's wish",
+      record: { ...FULL, outcome: "left" },
+      words: "200, client left",
+      failed: false,
+    },
+    { name: "broken off", record: { ...FULL, outcome: "broken" }, words: "200, broken off", failed: true },
+    { name: "refused", record: BARE, words: "upstream not reachable", failed: true },
+    { name: "a bad status", record: { ...FULL, status: 500 }, words: "500", failed: true },
+    {
+      name: "an error in the stream",
+      record: { ...FULL, error_type: "overloaded_error" },
+      words: "200, overloaded_error",
+      failed: true,
+    },
+  ];
+  for (const { name, record, words, failed } of cases) {
+    test(name, () => expect([ending(record), isFailed(record)]).toEqual([words, failed]));
+  }
+});
+
+test("times are as exact as they are long", () => {
+  expect([0.24, 9.94, 12.4, 999, 1500, 61_000].map(milliseconds)).toEqual([
+    ...["0.2 ms", "9.9 ms", "12 ms", "999 ms", "1.5 s", "1 min 1 s"],
+  ]);
+});
