@@ -65,7 +65,7 @@ function viewOf(bytes: Uint8Array): DataView {
 }
 
 function slice(bytes: Uint8Array, offset: number, size: number, what: string): Uint8Array {
-  if (offset + size > bytes.length) throw new Error(`${what} is cut off`);
+  if (offset < 0 || offset + size > bytes.length) throw new Error(`${what} is cut off`);
   return bytes.subarray(offset, offset + size);
 }
 
@@ -80,32 +80,34 @@ function isDirectory([slot]: [number, Uint8Array]): boolean {
 }
 
 function readDirectory(blob: Uint8Array): CodeDirectory {
-  const view = viewOf(slice(blob, 0, 44, "the CodeDirectory"));
-  if (view.getUint32(0) !== CODE_DIRECTORY) throw new Error("no CodeDirectory in its slot");
-  const all = viewOf(blob);
-  const version = view.getUint32(8);
+  const head = viewOf(slice(blob, 0, 44, "the CodeDirectory"));
+  if (head.getUint32(0) !== CODE_DIRECTORY) throw new Error("no CodeDirectory in its slot");
+  const version = head.getUint32(8);
+  const view = viewOf(
+    slice(blob, 0, version >= 0x20400 ? 88 : version >= 0x20300 ? 64 : 44, "the CodeDirectory"),
+  );
   const hash = HASHES[view.getUint8(37)];
   if (hash?.size !== view.getUint8(36)) throw new Error("the CodeDirectory has an unknown hash");
-  const hashes = { offset: view.getUint32(16), size: hash.size };
+  const [first, blobs, pages] = [view.getUint32(16), view.getUint32(24), view.getUint32(28)];
   return {
     flags: view.getUint32(12),
     identifier: textAt(blob, view.getUint32(20)),
-    codeLimit: codeLimit(all, version),
+    codeLimit: codeLimit(view, version),
     pageSize: 2 ** view.getUint8(39),
     hash: hash.name,
-    pageHashes: range(view.getUint32(28)).map((page) => hashAt(blob, hashes, page)),
-    // The hashes of blobs stand before those of pages, counted backwards.
-    blobHashes: range(view.getUint32(24) + 1).map((slot) => hashAt(blob, hashes, -slot)),
-    executable: version >= 0x20400 ? executableSegment(all) : undefined,
+    pageHashes: hashes(blob, first, pages, hash.size),
+    // They stand before those of the pages, counted backwards: slot 1 is the nearest.
+    blobHashes: [NO_HASH, ...hashes(blob, first - blobs * hash.size, blobs, hash.size).reverse()],
+    executable: version >= 0x20400 ? executableSegment(view) : undefined,
   };
 }
 
-function hashAt(blob: Uint8Array, hashes: Range, index: number): Uint8Array {
-  return slice(blob, hashes.offset + index * hashes.size, hashes.size, "a hash of the CodeDirectory");
-}
+const NO_HASH = new Uint8Array();
 
-function range(length: number): number[] {
-  return Array.from({ length }, (_, index) => index);
+function hashes(blob: Uint8Array, first: number, count: number, size: number): Uint8Array[] {
+  // Checked as one piece before any is made: a damaged count may be four thousand million.
+  const all = slice(blob, first, count * size, "the list of hashes");
+  return Array.from({ length: count }, (_, index) => all.subarray(index * size, (index + 1) * size));
 }
 
 function textAt(blob: Uint8Array, at: number): string {
