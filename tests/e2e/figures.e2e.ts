@@ -25,7 +25,7 @@ test("stats.json repeats what llama-server says in each answer and in its totals
   const own: Figures[] = [];
   for (const request of [...session.map(limited), ...otherRequests()]) {
     const { status, answer } = await resend(request, proxy.origin);
-    expect(status).toBe(200);
+    expect({ target: request.target, status, answer }).toMatchObject({ status: 200 });
     own.push(figuresIn(answer));
   }
 

@@ -40,6 +40,8 @@ const FLAGS = [
   // Hybrid models only: with its default of 8192 this build throws away all checkpoints but the oldest in so many tokens as
   // soon as the next request comes, and a second session goes back to the start of the first turn (2 200 tokens, not 500).
   ...["--checkpoint-min-step", "256"],
+  // Every answer is a row of "a" (token 64 of the vocabulary): what random weights say is not always text, and then an error.
+  ...["--logit-bias", "64+1000"],
 ];
 
 function questions(origin: string): Pick<LlamaServer, "metrics" | "lastPrompt" | "sharedTokens"> {
