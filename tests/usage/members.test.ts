@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { MemberReader } from "../../src/usage/members.ts";
-import { cuts, seeded } from "./pieces.ts";
+import { property, type Random, seeded } from "../support/seeded.ts";
+import { cuts } from "./pieces.ts";
 
 const WANTED = new Set(["usage", "message.usage", "type", "n"]);
 
@@ -55,18 +56,11 @@ describe("members are found however the text is cut", () => {
   for (const { name, text, want } of cases) test(name, () => expectMembers(text, want));
 });
 
-test("random JSON gives the members that JSON.parse gives", () => {
-  const seed = Number(process.env.SEED ?? Date.now());
-  const random = seeded(seed);
-  for (let round = 0; round < 2000; round++) {
-    const value = randomObject(random, 4);
-    const text = JSON.stringify(value, null, random() < 0.3 ? 1 : 0);
-    for (const chunks of cuts(Buffer.from(text), random)) {
-      expect({ seed, round, text, found: Object.fromEntries(read(chunks)) }).toEqual({
-        ...{ seed, round, text },
-        found: expected(value),
-      });
-    }
+property("random JSON gives the members that JSON.parse gives", 2000, (random) => {
+  const value = randomObject(random, 4);
+  const text = JSON.stringify(value, null, random.chance(0.3) ? 1 : 0);
+  for (const chunks of cuts(Buffer.from(text), random)) {
+    expect({ text, found: Object.fromEntries(read(chunks)) }).toEqual({ text, found: expected(value) });
   }
 });
 
@@ -84,22 +78,16 @@ test("after a reset a new text begins, wherever the old one stopped", () => {
 
 type Json = { [name: string]: unknown };
 
-function randomObject(random: () => number, depth: number): Json {
+function randomObject(random: Random, depth: number): Json {
   const names = ["usage", "message", "type", "n", "other", "ünïcode", 'qu"ote', "back\\slash", ""];
-  const object: Json = {};
-  for (let i = random() * 5; i > 0; i--) {
-    object[names[Math.floor(random() * names.length)]!] = randomValue(random, depth - 1);
-  }
-  return object;
+  return Object.fromEntries(random.some(0, 5, () => [random.pick(names), randomValue(random, depth - 1)]));
 }
 
-function randomValue(random: () => number, depth: number): unknown {
+function randomValue(random: Random, depth: number): unknown {
   const scalars = [null, true, -1.5, 0, "", "usage", '{"usage":1}', "a,b}]", '\\"', "🦙\n\t"];
-  const kind = random();
-  if (depth > 0 && kind < 0.3) return randomObject(random, depth);
-  if (depth > 0 && kind < 0.4)
-    return Array.from({ length: random() * 3 }, () => randomValue(random, depth - 1));
-  return scalars[Math.floor(random() * scalars.length)];
+  if (depth > 0 && random.chance(0.3)) return randomObject(random, depth);
+  if (depth > 0 && random.chance(0.15)) return random.some(0, 3, () => randomValue(random, depth - 1));
+  return random.pick(scalars);
 }
 
 /** What a reading of the whole would pick out. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Usage, UsageReader } from "../../src/usage/usage.ts";
-import { cuts, seeded } from "./pieces.ts";
+import { seeded } from "../support/seeded.ts";
+import { cuts } from "./pieces.ts";
 
 const STREAM = "text/event-stream";
 const JSON_TYPE = "application/json; charset=utf-8";
