@@ -72,7 +72,7 @@ function originHost(origin: string): string | undefined {
  * trailing dot of a fully qualified name; `undefined` when it is none.
  */
 function hostName(authority: string | null): string | undefined {
-  const match = /^(?:\[([0-9a-f:.%]+)\]|([a-z0-9._-]+?)\.?)(?::\d*)?$/i.exec(authority ?? "");
+  const match = /^(?:\[([0-9a-f:.]+(?:%[\w.~-]+)?)\]|([a-z0-9._-]+?)\.?)(?::\d*)?$/i.exec(authority ?? "");
   return (match?.[1] ?? match?.[2])?.toLowerCase();
 }
 

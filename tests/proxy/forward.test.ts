@@ -1,0 +1,464 @@
+import { describe, expect, test } from "bun:test";
+import { rawClient, request, unchunked } from "../support/client.ts";
+import { ownError, proxyTo } from "../support/proxy.ts";
+import { type Arrived, answerText, chunkedHead, chunkOf, startUpstream } from "../support/upstream.ts";
+
+const answerOk = () => startUpstream((connection) => connection.write(answerText("ok")));
+
+/** What the upstream got of one request, given as the client's bytes. */
+async function forwarded(bytes: string, basePath = ""): Promise<Arrived> {
+  await using upstream = await answerOk();
+  await using proxy = proxyTo(upstream.origin + basePath);
+  using client = await rawClient(proxy.port);
+  client.write(bytes);
+  await client.until("\r\n\r\n");
+  const [arrived] = upstream.requests;
+  if (!arrived) throw new Error(`nothing arrived; the client received ${client.received}`);
+  return arrived;
+}
+
+/** The bytes that the client receives when the upstream answers so. */
+async function received(answer: string, until: string, line = "GET /x"): Promise<string> {
+  await using upstream = await startUpstream((connection) => connection.write(answer));
+  await using proxy = proxyTo(upstream.origin);
+  using client = await request(proxy.port, line);
+  return await client.until(until);
+}
+
+describe("methods", () => {
+  test.each([
+    "GET",
+    "DELETE",
+    "OPTIONS",
+    "PATCH",
+    "POST",
+    "PUT",
+    "PROPFIND",
+    "QUERY",
+    "REPORT",
+    "SEARCH",
+    "TRACE",
+  ])("%s reaches the upstream", async (method) => {
+    expect((await forwarded(`${method} /x HTTP/1.1\r\nhost: localhost\r\n\r\n`)).method).toBe(method);
+  });
+
+  test.each(["PATCH", "POST", "PUT", "PROPFIND", "QUERY", "DELETE"])("%s keeps its body", async (method) => {
+    const arrived = await forwarded(
+      `${method} /x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\na\0b`,
+    );
+    expect(arrived.body.toString()).toBe("a\0b");
+  });
+});
+
+describe("targets", () => {
+  const SAME = [
+    "/",
+    "/v1/messages?beta=true",
+    "/x?",
+    "/x??a=?",
+    "//x",
+    "//evil.example/x?y",
+    "///",
+    "/%2F%2f",
+    "/a%2F..%2Fb",
+    "/%zz%00%e9",
+    "/x;y=1,2+3&4:5@6",
+    "/x?u=http://evil.example/#",
+    "/@evil.example/",
+    "/http://evil.example/",
+  ];
+  test.each(SAME)("%s arrives as it is", async (target) => {
+    expect((await forwarded(`GET ${target} HTTP/1.1\r\nhost: localhost\r\n\r\n`)).target).toBe(
+      target.replace("#", ""),
+    );
+  });
+
+  test("an absolute target reaches the upstream, not the host that it names", async () => {
+    for (const target of ["http://evil.example/x?y", "http://user:pw@evil.example:81/x?y"]) {
+      const arrived = await forwarded(`GET ${target} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
+      expect(arrived.target).toBe("/x?y");
+      expect(arrived.header("host")).toStartWith("127.0.0.1:");
+    }
+  });
+
+  test("the base path stands before every target", async () => {
+    for (const target of ["/v1/messages?beta=true", "//x", "/%2F", "/x?"]) {
+      const arrived = await forwarded(`GET ${target} HTTP/1.1\r\nhost: localhost\r\n\r\n`, "/base");
+      expect(arrived.target).toBe(`/base${target}`);
+    }
+  });
+
+  // Bun.serve gives `request.url` as the URL standard writes it, so dot segments are gone before anyone sees them.
+  test("dot segments are resolved on the way, below the base path", async () => {
+    const arrived = await forwarded("GET /a/../../../b HTTP/1.1\r\nhost: localhost\r\n\r\n", "/base");
+    expect(arrived.target).toBe("/base/b");
+  });
+
+  test("a request for a tunnel is answered, not forwarded", async () => {
+    await using upstream = await answerOk();
+    await using proxy = proxyTo(upstream.origin);
+    for (const head of [
+      "CONNECT evil.example:443 HTTP/1.1\r\nhost: localhost",
+      "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: WebSocket\r\nsec-websocket-version: 13",
+    ]) {
+      using client = await rawClient(proxy.port);
+      client.write(`${head}\r\n\r\n`);
+      expect(await client.until("no WebSockets")).toStartWith("HTTP/1.1 501");
+    }
+    expect(upstream.requests).toEqual([]);
+  });
+
+  test("any other upgrade is ignored, as RFC 9110 section 7.8 allows", async () => {
+    const arrived = await forwarded(
+      "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: x\r\n\r\n",
+    );
+    expect(arrived.header("upgrade")).toBeUndefined();
+    expect(arrived.header("http2-settings")).toBeUndefined();
+  });
+});
+
+describe("request headers", () => {
+  test("Host is the upstream's", async () => {
+    await using upstream = await answerOk();
+    await using proxy = proxyTo(upstream.origin);
+    await fetch(`${proxy.url}/x`, { headers: { host: "localhost:1" } });
+    expect(upstream.requests[0]?.header("host")).toBe(`127.0.0.1:${upstream.port}`);
+  });
+
+  test("hop-by-hop headers end at the proxy, all others are kept, none is invented", async () => {
+    const arrived = await forwarded(
+      [
+        "POST /x HTTP/1.1",
+        "host: localhost",
+        "connection: close, x-hop",
+        "x-hop: 1",
+        "te: trailers",
+        "keep-alive: timeout=5",
+        "proxy-authorization: Basic x",
+        "authorization: Bearer k",
+        "accept: text/x",
+        "accept-encoding: gzip, br",
+        "user-agent: claude-cli/2.1.330",
+        "x-claude-code-session-id: 1",
+        "x-empty:",
+        "cookie: a=1",
+        "content-type: text/plain",
+        "content-length: 2",
+        "",
+        "hi",
+      ].join("\r\n"),
+    );
+    const names = arrived.lines.map((line) => line.slice(0, line.indexOf(":")).toLowerCase());
+    expect(names.toSorted()).toEqual([
+      "accept",
+      "accept-encoding",
+      "authorization",
+      "content-length",
+      "content-type",
+      "cookie",
+      "host",
+      "user-agent",
+      "x-claude-code-session-id",
+      "x-empty",
+    ]);
+    expect(arrived.header("accept-encoding")).toBe("gzip, br");
+    expect(arrived.header("authorization")).toBe("Bearer k");
+  });
+
+  test("no accept-encoding and no user-agent is sent in the client's name", async () => {
+    const arrived = await forwarded("GET /x HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    expect(arrived.header("accept-encoding")).toBeUndefined();
+    expect(arrived.header("user-agent")).toBe("");
+  });
+
+  test("values keep their bytes, also those that are not ASCII", async () => {
+    const arrived = await forwarded("GET /x HTTP/1.1\r\nhost: localhost\r\nx-name: caf\u00c3\u00a9\r\n\r\n");
+    expect(arrived.header("x-name")).toBe("caf\u00c3\u00a9");
+  });
+
+  test("HTTP_PROXY in the environment takes no request elsewhere", async () => {
+    await using elsewhere = await answerOk();
+    await using upstream = await answerOk();
+    const script = `
+      import { startProxy } from ${JSON.stringify(import.meta.resolve("../../src/proxy/server.ts"))};
+      const proxy = startProxy({ host: "127.0.0.1", port: 0, allowHosts: [], upstream: { origin: "${upstream.origin}", basePath: "" },
+        rewrite: (body) => ({ body, notes: [], facts: {} }) });
+      await fetch(proxy.url + "/x", { proxy: false });
+      process.exit(0);`;
+    const env = { ...process.env, HTTP_PROXY: elsewhere.origin, http_proxy: elsewhere.origin };
+    await Bun.spawn([process.execPath, "-e", script], { env, stderr: "inherit" }).exited;
+    expect(upstream.requests.length).toBe(1);
+    expect(elsewhere.requests.length).toBe(0);
+  });
+});
+
+describe("request bodies", () => {
+  test("the length is right after an edit, shorter or longer", async () => {
+    for (const text of ["", "x", "x".repeat(100_000)]) {
+      await using upstream = await answerOk();
+      await using proxy = proxyTo(upstream.origin, {
+        rewrite: () => ({ body: new TextEncoder().encode(text), notes: [], facts: {} }),
+      });
+      await (await fetch(`${proxy.url}/v1/messages`, { method: "POST", body: "some body" })).text();
+      expect(upstream.requests[0]?.header("content-length")).toBe(String(text.length));
+      expect(upstream.requests[0]?.body.toString()).toBe(text);
+    }
+  });
+
+  test("a body in chunks arrives whole and with its length", async () => {
+    const arrived = await forwarded(
+      "POST /x HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+    );
+    expect(arrived.body.toString()).toBe("abcde");
+    expect(arrived.header("content-length")).toBe("5");
+    expect(arrived.header("transfer-encoding")).toBeUndefined();
+  });
+
+  test("a POST without a body stays one", async () => {
+    const arrived = await forwarded("POST /x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
+    expect(arrived.header("content-length")).toBe("0");
+  });
+
+  test("a client that waits for 100 Continue gets it, and its body arrives", async () => {
+    await using upstream = await answerOk();
+    await using proxy = proxyTo(upstream.origin);
+    using client = await rawClient(proxy.port);
+    client.write("POST /x HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n");
+    await client.until("HTTP/1.1 100 Continue\r\n\r\n");
+    client.write("hi");
+    await client.until("HTTP/1.1 200 OK");
+    expect(upstream.requests[0]?.body.toString()).toBe("hi");
+    expect(upstream.requests[0]?.header("expect")).toBeUndefined();
+  });
+
+  test("a large body arrives byte for byte, with and without an edit", async () => {
+    const body = crypto.getRandomValues(new Uint8Array(65_536));
+    const large = Buffer.concat(Array.from({ length: 80 }, () => body));
+    for (const copies of [false, true]) {
+      await using upstream = await answerOk();
+      await using proxy = proxyTo(upstream.origin, {
+        rewrite: (bytes) => ({ body: copies ? bytes.slice() : bytes, notes: [], facts: {} }),
+      });
+      for (const path of ["/x", "//x"]) {
+        await (await fetch(proxy.url + path, { method: "POST", body: large })).text();
+        expect(upstream.requests.at(-1)?.body.equals(large)).toBe(true);
+      }
+    }
+  });
+
+  test("the path, the headers and the facts go to and come from the rewriting", async () => {
+    await using upstream = await answerOk();
+    const seen: unknown[] = [];
+    await using proxy = proxyTo(`${upstream.origin}/base`, {
+      rewrite: (body, { path, headers }) => {
+        seen.push([new TextDecoder().decode(body), path, headers.get("x-a")]);
+        return { body, notes: [], facts: {} };
+      },
+    });
+    await fetch(`${proxy.url}/v1/messages?beta=true`, {
+      method: "POST",
+      body: "{}",
+      headers: { "x-a": "1" },
+    });
+    await fetch(`${proxy.url}/v1/models`);
+    expect(seen).toEqual([["{}", "/v1/messages", "1"]]);
+  });
+
+  test("a compressed body is forwarded untouched, and the note says so", async () => {
+    await using upstream = await answerOk();
+    const notes: unknown[] = [];
+    await using proxy = proxyTo(upstream.origin, {
+      rewrite: () => ({ body: new Uint8Array(), notes: [], facts: {} }),
+      onNotes: (note) => notes.push(note),
+    });
+    const body = Bun.gzipSync("{}");
+    await fetch(`${proxy.url}/x`, { method: "POST", body, headers: { "content-encoding": "gzip" } });
+    expect(upstream.requests[0]?.body).toEqual(Buffer.from(body));
+    expect(notes).toEqual([
+      {
+        method: "POST",
+        path: "/x",
+        before: body.length,
+        after: body.length,
+        notes: ["forwarded untouched: the body is compressed (gzip)"],
+      },
+    ]);
+  });
+
+  test("the notes tell the sizes before and after", async () => {
+    await using upstream = await answerOk();
+    const notes: unknown[] = [];
+    await using proxy = proxyTo(upstream.origin, {
+      rewrite: (body) => ({ body: body.slice(1), notes: ["shorter"], facts: {} }),
+      onNotes: (note) => notes.push(note),
+    });
+    await fetch(`${proxy.url}/x`, { method: "POST", body: "abc" });
+    expect(notes).toEqual([{ method: "POST", path: "/x", before: 3, after: 2, notes: ["shorter"] }]);
+  });
+});
+
+describe("answers", () => {
+  test.each([
+    "200 OK",
+    "201 Created",
+    "400 Bad Request",
+    "404 Not Found",
+    "418 I'm a teapot",
+    "500 Internal Server Error",
+    "503 Service Unavailable",
+  ])("%s passes with its body and length", async (status) => {
+    const text = await received(
+      answerText('{"a": 1}', status, ["content-type: application/json", "x-a: 1"]),
+      "1}",
+    );
+    expect(text).toStartWith(`HTTP/1.1 ${status.slice(0, 3)} `);
+    expect(text).toContain("\r\nx-a: 1\r\n");
+    expect(text.toLowerCase()).toContain("\r\ncontent-length: 8\r\n");
+    expect(text).toEndWith('\r\n\r\n{"a": 1}');
+  });
+
+  test.each([301, 302, 303, 307, 308])("a redirect (%d) is the client's to follow", async (status) => {
+    const text = await received(
+      answerText("", `${status} X`, ["location: http://evil.example/"]),
+      "\r\n\r\n",
+    );
+    expect(text).toStartWith(`HTTP/1.1 ${status} `);
+    expect(text).toContain("ocation: http://evil.example/\r\n");
+  });
+
+  test("compressed answers pass as they are", async () => {
+    const zipped = Bun.gzipSync("hello");
+    await using upstream = await startUpstream((connection) => {
+      connection.write(
+        `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-encoding: gzip\r\ncontent-length: ${zipped.length}\r\n\r\n`,
+      );
+      connection.write(zipped);
+    });
+    await using proxy = proxyTo(upstream.origin);
+    const answer = await fetch(proxy.url, { decompress: false });
+    expect(answer.headers.get("content-encoding")).toBe("gzip");
+    expect(await answer.bytes()).toEqual(new Uint8Array(zipped));
+  });
+
+  test("the answer to HEAD has the length of what it does not send", async () => {
+    const text = await received(
+      "HTTP/1.1 200 OK\r\ncontent-type: a/b\r\ncontent-length: 55\r\n\r\n",
+      "\r\n\r\n",
+      "HEAD /x",
+    );
+    expect(text.toLowerCase()).toContain("\r\ncontent-length: 55\r\n");
+    expect(text).toEndWith("\r\n\r\n");
+  });
+
+  test("204 and 304 have no body and keep their headers", async () => {
+    const none = await received("HTTP/1.1 204 No Content\r\nx-a: 1\r\n\r\n", "\r\n\r\n");
+    expect(none).toStartWith("HTTP/1.1 204 ");
+    expect(none).toContain("x-a: 1");
+    const unchanged = await received('HTTP/1.1 304 Not Modified\r\netag: "a"\r\n\r\n', "\r\n\r\n");
+    expect(unchanged).toStartWith("HTTP/1.1 304 ");
+    expect(unchanged).toContain('ETag: "a"');
+  });
+
+  test("cookies stay apart, hop-by-hop headers end here, no type is invented", async () => {
+    const text = await received(
+      "HTTP/1.1 200 OK\r\nset-cookie: a=1\r\nset-cookie: b=2\r\nconnection: keep-alive, x-hop\r\nx-hop: 1\r\nkeep-alive: timeout=5\r\ncontent-length: 2\r\n\r\nok",
+      "ok",
+    );
+    expect(text.match(/set-cookie: \w=\d/gi)).toHaveLength(2);
+    expect(text.toLowerCase()).not.toMatch(/x-hop|keep-alive|content-type/);
+  });
+
+  test("the upstream's Date stays, and stays the only one", async () => {
+    const date = "Mon, 01 Jan 2001 00:00:00 GMT";
+    const text = await received(answerText("ok", "200 OK", ["content-type: a/b", `date: ${date}`]), "ok");
+    expect(text.match(/date: .*/gi)).toEqual([`Date: ${date}`]);
+  });
+
+  test("interim answers and trailers are dropped", async () => {
+    const text = await received(
+      `HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n${chunkedHead(["trailer: x-sum", "x-a: 1"])}${chunkOf("abc")}0\r\nx-sum: 1\r\n\r\n`,
+      "abc",
+    );
+    expect(text).toStartWith("HTTP/1.1 200 ");
+    expect(text.toLowerCase()).not.toMatch(/x-sum|link: x/);
+  });
+
+  test("an answer that is ended by the end of its connection is complete", async () => {
+    await using upstream = await startUpstream((connection) => {
+      connection.write("HTTP/1.1 200 OK\r\ncontent-type: a/b\r\n\r\nall of it");
+      connection.end();
+    });
+    await using proxy = proxyTo(upstream.origin);
+    expect(await (await fetch(proxy.url)).text()).toBe("all of it");
+  });
+
+  test("a status that HTTP does not have becomes a 502", async () => {
+    await using upstream = await startUpstream((connection) => connection.write(answerText("x", "999 Odd")));
+    await using proxy = proxyTo(upstream.origin);
+    const answer = await fetch(proxy.url);
+    expect(answer.status).toBe(502);
+    expect(await ownError(answer)).toContain("it answered with status 999");
+  });
+});
+
+describe("a length that is known", () => {
+  test("is kept when the bytes take their time", async () => {
+    await using upstream = await startUpstream(async (connection) => {
+      connection.write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 6\r\n\r\n{");
+      await connection.drained();
+      setTimeout(() => connection.write('"a":1}'.slice(0, 5)), 1);
+    });
+    await using proxy = proxyTo(upstream.origin, { limits: { heldMs: 60_000 } });
+    using client = await request(proxy.port, "GET /x");
+    expect((await client.until('{"a":1')).toLowerCase()).toContain("content-length: 6\r\n");
+  });
+
+  test("is given up when they take too long, and no byte is lost", async () => {
+    const rest = Promise.withResolvers<void>();
+    await using upstream = await startUpstream(async (connection) => {
+      connection.write("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 10\r\n\r\nfirst");
+      await rest.promise;
+      connection.write("later");
+    });
+    await using proxy = proxyTo(upstream.origin, { limits: { heldMs: 1 } });
+    using client = await request(proxy.port, "GET /x");
+    await client.until("first");
+    rest.resolve();
+    expect(unchunked(await client.until("0\r\n\r\n"))).toBe("firstlater");
+  });
+
+  test("is given up for a large answer, which is not held", async () => {
+    const rest = Promise.withResolvers<void>();
+    await using upstream = await startUpstream(async (connection) => {
+      connection.write("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 10\r\n\r\nfirst");
+      await rest.promise;
+      connection.write("later");
+    });
+    await using proxy = proxyTo(upstream.origin, { limits: { heldBytes: 9, heldMs: 60_000 } });
+    using client = await request(proxy.port, "GET /x");
+    await client.until("first");
+    rest.resolve();
+    expect(unchunked(await client.until("0\r\n\r\n"))).toBe("firstlater");
+  });
+});
+
+describe("streaming", () => {
+  test("each chunk is with the client before the upstream sends the next", async () => {
+    const next: (() => void)[] = [];
+    await using upstream = await startUpstream((connection) => {
+      connection.write(chunkedHead());
+      for (let i = 0; i < 5; i++) next.push(() => connection.write(chunkOf(`data: ${i}\n\n`)));
+      next.push(() => connection.write("0\r\n\r\n"));
+      next.shift()?.();
+    });
+    await using proxy = proxyTo(upstream.origin);
+    using client = await request(proxy.port, "GET /x");
+    for (let i = 0; i < 5; i++) {
+      await client.until(`data: ${i}\n\n`);
+      next.shift()?.();
+    }
+    expect(unchunked(await client.until("\r\n0\r\n\r\n"))).toBe(
+      "data: 0\n\ndata: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\n",
+    );
+  });
+});
