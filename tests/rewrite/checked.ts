@@ -55,7 +55,7 @@ export function applied(bytes: Buffer, edits: readonly Edit[]): Buffer {
   return result;
 }
 
-/** The value with the header of every text in the allowed places made constant, found in the parsed value and without a regex. */
+/** The value with the header of every text in the allowed places made constant, found in the parsed value. */
 export function withConstantHeader(value: unknown, context: RewriteContext): unknown {
   if (!isObject(value)) return value;
   if ("system" in value) return { ...value, system: inContent(value.system) };
@@ -111,10 +111,14 @@ function fieldEnd(text: string, start: number): number {
   const setOff = nameStart > start || name.startsWith("cc");
   if (text[at] !== "=" || name === "" || !setOff || !"abcdefghijklmnopqrstuvwxyz".includes(name[0]!))
     return start;
-  while (at < text.length && !';"\\ \n\r\t'.includes(text[at]!)) at++;
+  VALUE.lastIndex = at;
+  at += VALUE.exec(text)![0].length;
   if (text[at] === ";") return at + 1;
   return isLineEnd(text, at) ? at : start;
 }
+
+/** All that JSON may write without an escape, but for white space and the semicolon. */
+const VALUE = /[^;"\\\s\p{Cc}\p{Cs}]*/uy;
 
 function isLineEnd(text: string, at: number): boolean {
   return at === text.length || text[at] === "\n" || text[at] === "\r";

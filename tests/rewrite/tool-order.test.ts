@@ -1,0 +1,194 @@
+import { describe, expect, test } from "bun:test";
+import { rewrite } from "../../src/rewrite/rewrite.ts";
+import { scan } from "../../src/rewrite/scan.ts";
+import { inOrder } from "../../src/rewrite/splice.ts";
+import { orderTools, TOOLS_SHAPE, ToolOrders } from "../../src/rewrite/tool-order.ts";
+import { type Json, randomJson, randomText, serialise } from "../support/json.ts";
+import { property, type Random } from "../support/seeded.ts";
+import { applied, expectUntouched, FOLD, OPENAI, rewriteChecked } from "./checked.ts";
+
+const tool = (name: string) =>
+  `{"name":${JSON.stringify(name)},"description":"a tool","input_schema":{"name":"x"}}`;
+const bodyOf = (...names: string[]) => `{"model":"m","tools":[${names.map(tool).join(",")}],"messages":[]}`;
+
+/** The tools' names of a body, by its bytes. */
+const namesIn = (body: Uint8Array): string[] =>
+  JSON.parse(Buffer.from(body).toString()).tools.map(({ name }: { name: string }) => name);
+
+describe("tools stand in the order in which they were first seen", () => {
+  test.each([
+    ["a new session: as they come", [], ["b", "a"], ["b", "a"], ["b", "a"]],
+    ["new ones last", ["a", "c"], ["a", "b", "c", "d"], ["a", "c", "b", "d"], ["a", "c", "b", "d"]],
+    ["one that goes", ["a", "b", "c"], ["a", "c"], ["a", "c"], ["a", "b", "c"]],
+    ["one that comes back", ["a", "b", "c"], ["c", "b"], ["b", "c"], ["a", "b", "c"]],
+    [
+      "a subagent with fewer and its own",
+      ["a", "b", "c"],
+      ["z", "c", "a"],
+      ["a", "c", "z"],
+      ["a", "b", "c", "z"],
+    ],
+    ["all moved", ["c", "b", "a"], ["a", "b", "c"], ["c", "b", "a"], ["c", "b", "a"]],
+    ["names with escapes and other scripts", ["é", 'q"'], ['q"', "é"], ["é", 'q"'], ["é", 'q"']],
+    ["no tool", ["a"], [], [], ["a"]],
+  ])("%s", (_, toolOrder, names, want, order) => {
+    const result = rewriteChecked(bodyOf(...names), { ...FOLD, toolOrder });
+    expect(Buffer.from(result.body).toString()).toBe(bodyOf(...want));
+    expect(result.toolOrder).toEqual(order);
+  });
+
+  test("definitions are moved byte for byte, the white space between them stays", () => {
+    const body = '{"tools" : [ {"name":"b" , "n":1.0} ,\n\t{ "na\\u006de":"\\u0061"}  ]}';
+    const { body: out, notes } = rewriteChecked(body, { ...FOLD, toolOrder: ["a", "b"] });
+    expect(Buffer.from(out).toString()).toBe(
+      '{"tools" : [ { "na\\u006de":"\\u0061"} ,\n\t{"name":"b" , "n":1.0}  ]}',
+    );
+    expect(notes).toEqual(["tools moved: a, b"]);
+  });
+
+  test("a tool seen under two spellings of its name is one tool", () => {
+    const body = '{"tools":[{"name":"b"},{"name":"\\u0061"}]}';
+    expect(rewriteChecked(body, { ...FOLD, toolOrder: ["a", "b"] }).toolOrder).toEqual(["a", "b"]);
+  });
+});
+
+describe("left as they come", () => {
+  const known = { ...FOLD, toolOrder: ["b", "a"] };
+  test.each([
+    ["in that order already", bodyOf("b", "a", "c")],
+    ["no tools", '{"messages":[]}'],
+    ["a name twice", bodyOf("a", "b", "a")],
+    ["a name twice, once with escapes", '{"tools":[{"name":"a"},{"name":"\\u0061"},{"name":"b"}]}'],
+    ["a tool without a name", '{"tools":[{"name":"a"},{"type":"x"},{"name":"b"}]}'],
+    ["a name that is no string", '{"tools":[{"name":"a"},{"name":1},{"name":"b"}]}'],
+    ["a tool that is no object", '{"tools":[{"name":"a"},"b",{"name":"b"}]}'],
+    ["tools that are no array", '{"tools":{"name":"a"}}'],
+    ["two members named tools", '{"tools":[{"name":"a"},{"name":"b"}],"tools":[]}'],
+    ["two names in one tool", '{"tools":[{"name":"a","name":"c"},{"name":"b"}]}'],
+    ["a body cut short", bodyOf("a", "b").slice(0, -1)],
+    ["tools of a message", '{"messages":[{"role":"user","content":"","tools":[{"name":"a"},{"name":"b"}]}]}'],
+  ])("%s", (_, body) => {
+    expectUntouched(body, known);
+  });
+
+  test("without an order, and where Anthropic's shape is not meant", () => {
+    expect(expectUntouched(bodyOf("a", "b"), FOLD).toolOrder).toBeUndefined();
+    expect(expectUntouched(bodyOf("a", "b"), { ...OPENAI, toolOrder: ["b", "a"] }).toolOrder).toBeUndefined();
+  });
+
+  test("what cannot be ordered is not remembered", () => {
+    expect(expectUntouched(bodyOf("a", "a"), known).toolOrder).toBeUndefined();
+    expect(expectUntouched('{"messages":[]}', known).toolOrder).toBeUndefined();
+  });
+});
+
+describe("over a session of random requests", () => {
+  property(
+    "the same definitions, byte for byte; what both have keeps its order, new ones come last",
+    500,
+    (random) => {
+      const definitions = allTools(random);
+      const orders = new ToolOrders();
+      let before: string[] = [];
+      for (let turn = 0; turn < 5; turn++) {
+        const sent = definitions.filter(() => random.chance(0.6)).toSorted(() => random.next() - 0.5);
+        const out = send(orders, "session", sent);
+        expect(out.toSorted()).toEqual(sent.toSorted());
+        const both = out.filter((definition) => before.includes(definition));
+        expect(both).toEqual(before.filter((definition) => out.includes(definition)));
+        before = [...before, ...out.filter((definition) => !before.includes(definition))];
+        expect(orders.get("session")).toEqual(before.map(nameIn));
+      }
+    },
+  );
+
+  property("tools that are only added leave those before as a prefix", 500, (random) => {
+    const definitions = allTools(random);
+    const orders = new ToolOrders();
+    const some = definitions.filter(() => random.chance(0.5));
+    const first = send(orders, "session", some);
+    const second = send(
+      orders,
+      "session",
+      definitions.toSorted(() => random.next() - 0.5),
+    );
+    expect(second.slice(0, first.length)).toEqual(first);
+  });
+
+  property("two sessions do not mix", 200, (random) => {
+    const definitions = allTools(random);
+    const [alone, mixed] = [new ToolOrders(), new ToolOrders()];
+    for (let turn = 0; turn < 4; turn++) {
+      send(
+        mixed,
+        "other",
+        definitions.toSorted(() => random.next() - 0.5),
+      );
+      const sent = definitions.filter(() => random.chance(0.7)).toSorted(() => random.next() - 0.5);
+      expect(send(mixed, "session", sent)).toEqual(send(alone, "session", sent));
+    }
+  });
+
+  property("edits are ordered, disjoint and in bounds", 300, (random) => {
+    const bytes = Buffer.from(`{"tools":[${allTools(random).join(" ,")}]}`);
+    const known = random.some(0, 8, () => `tool${random.below(8)}`);
+    const ordered = orderTools(scan(bytes, { members: { tools: TOOLS_SHAPE } }), [...new Set(known)])!;
+    applied(bytes, inOrder(ordered.edits));
+  });
+});
+
+describe("the sessions that are remembered", () => {
+  test("a session not seen before has no order", () => {
+    expect(new ToolOrders().get("new")).toEqual([]);
+  });
+
+  test("beyond the capacity the least recently used one goes", () => {
+    const orders = new ToolOrders(2);
+    orders.set("one", ["a"]);
+    orders.set("two", ["b"]);
+    orders.set("one", ["a", "c"]);
+    orders.set("three", ["d"]);
+    expect(["one", "two", "three"].map((session) => orders.get(session))).toEqual([["a", "c"], [], ["d"]]);
+  });
+
+  test("a thousand unless told otherwise", () => {
+    const orders = new ToolOrders();
+    for (let session = 0; session <= 1_000; session++) orders.set(String(session), ["a"]);
+    expect([orders.get("0"), orders.get("1"), orders.get("1000")]).toEqual([[], ["a"], ["a"]]);
+  });
+});
+
+// --- internal ---
+
+/** Definitions as bytes, with every name once. */
+function allTools(random: Random): string[] {
+  return random.some(0, 8, (index) => {
+    const rest = randomJson(
+      random,
+      3,
+      () => random.pick(["name", "tools", "x"]),
+      () => randomText(random),
+    );
+    const members: [string, Json][] = [
+      ["name", `tool${index}`],
+      ["input_schema", rest],
+    ];
+    const definition = Object.fromEntries(random.chance(0.5) ? members : members.toReversed());
+    return serialise(definition, random, () => false).trim();
+  });
+}
+
+function nameIn(definition: string): string {
+  return JSON.parse(definition).name;
+}
+
+/** The definitions as they go to the upstream, and the order remembered, as the forwarding does it. */
+function send(orders: ToolOrders, session: string, definitions: readonly string[]): string[] {
+  const body = Buffer.from(`{"tools":[${definitions.join(",")}]}`);
+  const { body: out, toolOrder } = rewrite(body, { ...FOLD, toolOrder: orders.get(session) });
+  if (toolOrder) orders.set(session, toolOrder);
+  const byName = new Map(definitions.map((definition) => [nameIn(definition), definition]));
+  const sent = namesIn(out).map((name) => byName.get(name)!);
+  expect(Buffer.from(out).toString()).toBe(`{"tools":[${sent.join(",")}]}`);
+  return sent;
+}
