@@ -1,0 +1,280 @@
+/** The live page in a real browser, before the compiled proxy and a real llama-server. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { type Browser, type BrowserContextOptions, chromium as driver, type Page } from "playwright-core";
+import { chromium } from "./setup/chromium.ts";
+import { startLlamaServer } from "./support/llama-server.ts";
+import { startProxy, type Proxy as TestProxy } from "./support/proxy.ts";
+import type { TestServer } from "./support/recording.ts";
+
+const SLOW = 180_000;
+/** About 4 000 tokens, and what follows makes each session's prompt its own. */
+const WORDS = "The river runs past the old mill and under the stone bridge. ".repeat(330);
+const ANNA = "aaaa1111-0000-4000-8000-000000000001";
+const BERT = "bbbb2222-0000-4000-8000-000000000002";
+
+/** Colours of the style sheet; the first one is what the others stand on. */
+const NAMES = ["card", "ink", "soft", "failure", "cached", "evaluated", "unknown"];
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await driver.launch({ executablePath: await chromium(), args: ["--no-sandbox"] });
+}, SLOW);
+
+afterAll(() => browser?.close());
+
+test(
+  "requests appear with llama-server's own figures, and can be read with pointer and keys",
+  async () => {
+    await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja");
+    await using proxy = await startProxy(server.origin);
+    await using page = await open(proxy);
+    expect(await page.tab.textContent(".hint code")).toBe(`ANTHROPIC_BASE_URL=${proxy.origin} claude`);
+
+    await ask(proxy, { session: ANNA, words: `Anna. ${WORDS}` });
+    const again = await ask(proxy, { session: ANNA, words: `Anna. ${WORDS} Go on.` });
+    await ask(proxy, { session: BERT, words: `Bert. ${WORDS}`, agent: "sub1" });
+    await page.tab.waitForSelector("#lanes [role=option] >> nth=2");
+
+    expect(await page.tab.locator(".lane-label strong").allTextContents()).toEqual(["bbbb2222", "aaaa1111"]);
+    await page.tab.locator("#request-2").hover();
+    expect(await page.details()).toMatchObject({
+      cached: expect.stringContaining(grouped(again.cached)),
+      evaluated: grouped(again.evaluated),
+      status: "200",
+    });
+
+    await page.tab.focus("#scroller");
+    await page.tab.keyboard.press("End");
+    expect(await page.tab.textContent("#details h3")).toContain("subagent · bbbb2222");
+    await page.tab.keyboard.press("ArrowDown");
+    expect(await page.tab.getAttribute("#scroller", "aria-activedescendant")).toBe("request-2");
+    await page.tab.keyboard.press("ArrowLeft");
+    expect(await page.tab.getAttribute("#request-1", "aria-label")).toContain("session aaaa1111");
+    expect(await page.tab.getAttribute("#request-1", "aria-selected")).toBe("true");
+    await page.tab.keyboard.press("Escape");
+    expect(await page.tab.isVisible("#details")).toBe(false);
+
+    const { totals } = (await (await fetch(`${proxy.origin}/cache-proxy/stats.json`)).json()) as Stats;
+    expect(await page.tab.textContent("#evaluated")).toBe(grouped(totals.evaluated_tokens));
+    expect(page.problems).toEqual([]);
+  },
+  SLOW,
+);
+
+test(
+  "a prefill shows its progress and goes away",
+  async () => {
+    await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja");
+    await using proxy = await startProxy(server.origin);
+    await using page = await open(proxy);
+    await ask(proxy, { session: ANNA, words: "Anna." });
+    const long = ask(proxy, { session: ANNA, words: `Anna. ${WORDS.repeat(12)}` });
+    await page.tab.waitForSelector("#now .waiting:has-text('prefill')", { timeout: 60_000 });
+    expect(await page.tab.textContent("#now .what")).toMatch(/^prefill [\d ]+ .*tokens/);
+    await page.tab.waitForSelector("#now .what:has-text('tokens/s')", { timeout: 60_000 });
+    expect(await page.tab.locator("#lanes .running rect.evaluated").count()).toBe(1);
+    await long;
+    await page.tab.waitForSelector("#now .idle");
+    expect(await page.tab.locator("#lanes .running").count()).toBe(0);
+    expect(page.problems).toEqual([]);
+  },
+  SLOW,
+);
+
+describe("with 1 000 requests", () => {
+  let upstream: TestServer;
+  let proxy: TestProxy;
+  beforeAll(async () => {
+    upstream = scripted();
+    proxy = await startProxy(upstream.origin);
+  });
+  afterAll(async () => {
+    await proxy[Symbol.asyncDispose]();
+    await upstream[Symbol.asyncDispose]();
+  });
+
+  test(
+    "each has its bar, the newest is in sight, and the rest can be scrolled to",
+    async () => {
+      await using page = await open(proxy);
+      for (let round = 0; round < 50; round++) {
+        const twenty = Array.from({ length: 20 }, (_, at) =>
+          ask(proxy, { session: at % 3 ? ANNA : BERT, words: "Hello." }),
+        );
+        await Promise.all(twenty);
+      }
+      await page.tab.waitForFunction(() => document.querySelectorAll("#lanes [role=option]").length === 1000);
+      const { scrollLeft, scrollWidth, clientWidth } = await page.tab.$eval("#scroller", (element) => ({
+        scrollLeft: element.scrollLeft,
+        scrollWidth: element.scrollWidth,
+        clientWidth: element.clientWidth,
+      }));
+      expect(scrollWidth).toBe(4000);
+      expect(scrollLeft + clientWidth).toBe(scrollWidth);
+      await page.tab.focus("#scroller");
+      await page.tab.keyboard.press("Home");
+      expect(await page.tab.$eval("#scroller", (element) => element.scrollLeft)).toBe(0);
+      expect(page.problems).toEqual([]);
+    },
+    SLOW,
+  );
+
+  test(
+    "nothing is wider than a narrow screen",
+    async () => {
+      await using page = await open(proxy, { viewport: { width: 360, height: 780 } });
+      await page.tab.waitForSelector("#lanes [role=option]");
+      const overhang = await page.tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      expect(overhang).toBeLessThanOrEqual(0);
+    },
+    SLOW,
+  );
+
+  test(
+    "text and bars stand out from their ground, light and dark",
+    async () => {
+      for (const colorScheme of ["light", "dark"] as const) {
+        await using page = await open(proxy, { colorScheme });
+        await page.tab.waitForSelector("#lanes [role=option]");
+        const colours = await page.tab.evaluate((names) => {
+          const probe = document.body.appendChild(document.createElement("i"));
+          return names.map((name) => {
+            probe.style.color = `var(--${name})`;
+            return getComputedStyle(probe).color;
+          });
+        }, NAMES);
+        const contrast = (name: string): number => contrastOf(colours[NAMES.indexOf(name)]!, colours[0]!);
+        // https://www.w3.org/TR/WCAG22/#contrast-minimum and #non-text-contrast
+        for (const name of ["ink", "soft", "failure"]) expect(contrast(name)).toBeGreaterThan(4.5);
+        for (const name of ["cached", "evaluated"]) expect(contrast(name)).toBeGreaterThan(3);
+        expect(contrast("unknown")).toBeGreaterThan(2.5);
+      }
+    },
+    SLOW,
+  );
+});
+
+test(
+  "a proxy that stops is said to be gone, and one that comes back is found",
+  async () => {
+    await using upstream = scripted();
+    const first = await startProxy(upstream.origin);
+    await using page = await open(first);
+    await first[Symbol.asyncDispose]();
+    await page.tab.waitForSelector("[data-connection=lost]");
+    expect(await page.tab.textContent("#connection")).toContain("trying again");
+    await using second = await startProxy(upstream.origin, "--port", new URL(first.origin).port);
+    await ask(second, { session: BERT, words: "Hello." });
+    await page.tab.waitForSelector("[data-connection=live]");
+    await page.tab.waitForSelector("#lanes [role=option]");
+    expect(await page.tab.locator(".lane-label strong").allTextContents()).toEqual(["bbbb2222"]);
+  },
+  SLOW,
+);
+
+// --- internal ---
+
+interface Stats {
+  readonly totals: { readonly evaluated_tokens: number };
+}
+
+interface OpenPage extends AsyncDisposable {
+  readonly tab: Page;
+  /** Words of the browser's console, exceptions, and requests to elsewhere. */
+  readonly problems: string[];
+  /** The card beside the chosen bar. */
+  details(): Promise<Record<string, string>>;
+}
+
+async function open(proxy: TestProxy, options: BrowserContextOptions = {}): Promise<OpenPage> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const tab = await context.newPage();
+  const problems: string[] = [];
+  tab.on("console", (message) => problems.push(message.text()));
+  tab.on("pageerror", (error) => problems.push(error.message));
+  tab.on("request", (request) => {
+    if (!request.url().startsWith(`${proxy.origin}/cache-proxy/`)) problems.push(request.url());
+  });
+  await tab.goto(`${proxy.origin}/cache-proxy/`);
+  await tab.waitForSelector("[data-connection=live]");
+  return {
+    tab,
+    problems,
+    async details() {
+      const [names, values] = [tab.locator("#details dt"), tab.locator("#details dd")];
+      const facts = await Promise.all([names.allTextContents(), values.allTextContents()]);
+      return Object.fromEntries(facts[0].map((name, index) => [name, facts[1][index]!]));
+    },
+    [Symbol.asyncDispose]: () => context.close(),
+  };
+}
+
+interface Question {
+  readonly session: string;
+  readonly words: string;
+  readonly agent?: string;
+}
+
+/** Asks as Claude Code does; gives the figures that the answer itself holds. */
+async function ask(
+  proxy: TestProxy,
+  { session, words, agent }: Question,
+): Promise<{ cached: number; evaluated: number }> {
+  const tools = [
+    { name: "Read", description: "Reads a file.", input_schema: { type: "object", properties: {} } },
+  ];
+  const answer = await fetch(`${proxy.origin}/v1/messages?beta=true`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      "user-agent": "claude-cli/2.1.330 (external, cli)",
+      "x-claude-code-session-id": session,
+      ...(agent && { "x-claude-code-agent-id": agent }),
+    },
+    body: JSON.stringify({
+      model: "m",
+      max_tokens: 4,
+      stream: true,
+      tools,
+      messages: [{ role: "user", content: words }],
+    }),
+  });
+  const text = await answer.text();
+  const figure = (name: string): number => Number(new RegExp(`"${name}":(\\d+)`).exec(text)?.[1]);
+  return { cached: figure("cache_read_input_tokens"), evaluated: figure("input_tokens") };
+}
+
+/** An upstream that answers at once, for quantity. */
+function scripted(): TestServer {
+  const usage = { cache_read_input_tokens: 9000, input_tokens: 500, output_tokens: 0 };
+  const start = { type: "message_start", message: { usage } };
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: () =>
+      new Response(`data: ${JSON.stringify(start)}\n\ndata: {"type":"content_block_start"}\n\n`, {
+        headers: { "content-type": "text/event-stream" },
+      }),
+  });
+  return { origin: server.url.origin, [Symbol.asyncDispose]: () => server.stop(true) };
+}
+
+/** As the page writes numbers. */
+function grouped(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, " ");
+}
+
+/** https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio */
+function contrastOf(one: string, other: string): number {
+  const [dark, light] = [luminance(one), luminance(other)].toSorted((a, b) => a - b);
+  return (light! + 0.05) / (dark! + 0.05);
+}
+
+function luminance(colour: string): number {
+  const channels = [...colour.matchAll(/\d+/g)].map(([value]) => Number(value) / 255);
+  const [red, green, blue] = channels.map((value) =>
+    value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4,
+  );
+  return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!;
+}

@@ -1,0 +1,29 @@
+import { existsSync } from "node:fs";
+import { run } from "./cache.ts";
+
+/** Where Debian's package puts it. */
+const CHROMIUM = "/usr/bin/chromium";
+
+/** The path of a real Chromium; installs Debian's when there is none and this is root. */
+export async function chromium(): Promise<string> {
+  const found = process.env.CACHE_PROXY_E2E_CHROMIUM ?? Bun.which("chromium") ?? Bun.which("google-chrome");
+  if (found) return found;
+  if (process.getuid?.() !== 0) {
+    throw new Error("no chromium found: install it, or name one in CACHE_PROXY_E2E_CHROMIUM");
+  }
+  console.error("e2e setup: installing chromium");
+  await run(["apt-get", "update", "-qq"]);
+  await run([
+    "env",
+    "DEBIAN_FRONTEND=noninteractive",
+    "apt-get",
+    "install",
+    "-y",
+    "-qq",
+    "--no-install-recommends",
+    "chromium",
+    "fonts-dejavu-core",
+  ]);
+  if (!existsSync(CHROMIUM)) throw new Error(`apt-get installed no ${CHROMIUM}`);
+  return CHROMIUM;
+}
