@@ -2,24 +2,32 @@ import { basename } from "node:path";
 import type { HTMLBundle } from "bun";
 import page from "../page/index.html";
 
-/** The page's files by name; `""` is the page itself. */
-export type PageFiles = ReadonlyMap<string, { readonly body: Blob; readonly type: string }>;
+export interface PageFile {
+  readonly body: Blob;
+  readonly type: string;
+}
 
 /**
- * The page as Bun bundled it. Bun's own routes are not used: they put the page's script and style at `/chunk-….js` and
- * `/_bun/…`, where they shadow paths of the upstream. Here all of them stand beside the page.
+ * A file of the page as Bun bundled it, by name; `""` is the page itself. Bun's own routes are not used: they put the page's
+ * script and style at `/chunk-….js` and `/_bun/…`, where they shadow paths of the upstream. Here all stand beside the page.
  */
-export async function loadPage(): Promise<PageFiles> {
-  return page.files ? embedded(page.files) : bundled(page.index);
+export async function pageFile(name: string): Promise<PageFile | undefined> {
+  // Run from the source, a reload shows what was edited.
+  const isStale = name === "" && !page.files;
+  if (!files || isStale) files = page.files ? embedded(page.files) : bundled(page.index);
+  return (await files).get(name);
 }
 
 // --- internal ---
 
 type EmbeddedFiles = NonNullable<HTMLBundle["files"]>;
+type PageFiles = ReadonlyMap<string, PageFile>;
+
+let files: Promise<PageFiles> | undefined;
 
 /** In the compiled binary the files are inside, and the page names them from the root. */
 async function embedded(files: EmbeddedFiles): Promise<PageFiles> {
-  const found = new Map<string, { body: Blob; type: string }>();
+  const found = new Map<string, PageFile>();
   for (const { path, loader, headers } of files) {
     const file = Bun.file(path);
     if (loader === "html") found.set("", html(await file.text()));
@@ -31,7 +39,7 @@ async function embedded(files: EmbeddedFiles): Promise<PageFiles> {
 /** Run from the source, the page is bundled here, with Bun's own bundler. */
 async function bundled(index: string): Promise<PageFiles> {
   const { outputs } = await Bun.build({ entrypoints: [index], minify: true });
-  const found = new Map<string, { body: Blob; type: string }>();
+  const found = new Map<string, PageFile>();
   for (const output of outputs) {
     if (output.path.endsWith(".html")) found.set("", html(await output.text()));
     else found.set(basename(output.path), { body: output, type: output.type });
@@ -40,7 +48,7 @@ async function bundled(index: string): Promise<PageFiles> {
 }
 
 /** Names of files become relative to the page. */
-function html(text: string): { body: Blob; type: string } {
+function html(text: string): PageFile {
   const relative = text.replace(/(src|href)="(?:\.?\/)(chunk-[^"]+)"/g, '$1="$2"');
   return { body: new Blob([relative]), type: "text/html; charset=utf-8" };
 }

@@ -1,4 +1,4 @@
-import { loadPage, type PageFiles } from "./page-files.ts";
+import { pageFile } from "./page-files.ts";
 
 /** All paths of the proxy itself are below this one; every other path is the upstream's. */
 export const OWN_PATH = "/cache-proxy/";
@@ -33,7 +33,7 @@ export function ownPages(source: PagesSource): OwnHandler {
     if (!pathname.startsWith(OWN_PATH)) return undefined;
     if (request.method !== "GET" && request.method !== "HEAD") return notAllowed();
     const name = pathname.slice(OWN_PATH.length);
-    const answer = endpoint(name, source) ?? pageFile(name);
+    const answer = endpoint(name, source) ?? answerFile(name);
     return request.method === "HEAD" ? withoutBody(answer) : answer;
   };
 }
@@ -55,11 +55,8 @@ function endpoint(name: string, source: PagesSource): Response | undefined {
   }
 }
 
-let files: Promise<PageFiles> | undefined;
-
-async function pageFile(name: string): Promise<Response> {
-  files ??= loadPage();
-  const file = (await files).get(name);
+async function answerFile(name: string): Promise<Response> {
+  const file = await pageFile(name);
   if (!file) return own(new Response("not found\n", { status: 404 }));
   return own(
     new Response(file.body, {
