@@ -11,6 +11,7 @@ export interface RawClient extends Disposable {
   until(text: string): Promise<string>;
   /** Reads no more from the connection, so that the bytes pile up in front of it. */
   pause(): void;
+  resume(): void;
   /** Goes away in the middle of everything. */
   leave(): void;
 }
@@ -88,6 +89,10 @@ class Reader implements RawClient {
 
   pause(): void {
     this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
   }
 
   leave(): void {

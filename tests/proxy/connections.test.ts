@@ -1,0 +1,258 @@
+import { describe, expect, test } from "bun:test";
+import { createServer } from "node:net";
+import { rawClient, request } from "../support/client.ts";
+import { ownError, proxyTo } from "../support/proxy.ts";
+import { answerText, type Connection, chunkedHead, chunkOf, startUpstream } from "../support/upstream.ts";
+
+/** The two ways into the upstream: fetch, and node:http for what fetch cannot send. */
+const PATHS = ["/x", "//x"];
+
+/** A port on which nothing listens. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function dieAfter(text: string): (connection: Connection) => void {
+  return (connection) => {
+    connection.write(text);
+    connection.end();
+  };
+}
+
+describe("an upstream that dies before its headers", () => {
+  test("nobody listens: 502 with the URL, the cause and what to do", async () => {
+    const origin = `http://127.0.0.1:${await freePort()}`;
+    await using proxy = proxyTo(`${origin}/base`);
+    for (const path of PATHS) {
+      const answer = await fetch(proxy.url + path, {
+        method: "POST",
+        body: "secret words",
+        headers: { "x-api-key": "sk-1" },
+      });
+      expect(answer.status).toBe(502);
+      expect(await ownError(answer)).toBe(
+        `cache-proxy: cannot reach llama-server at ${origin}/base: connection refused; start it or pass --upstream`,
+      );
+    }
+  });
+
+  test("there is no such host", async () => {
+    await using proxy = proxyTo("http://no-such-host.invalid");
+    const answer = await fetch(proxy.url);
+    expect(answer.status).toBe(502);
+    expect(await ownError(answer)).toContain("cannot reach llama-server at http://no-such-host.invalid: ");
+  });
+
+  const DEATHS: [string, (connection: Connection) => void][] = [
+    ["it closes", (connection) => connection.end()],
+    ["it resets", (connection) => connection.reset()],
+    ["half a header", dieAfter("HTTP/1.1 200 OK\r\nx-a")],
+    ["no HTTP", dieAfter("hello\r\n\r\n")],
+  ];
+  test.each(DEATHS)("%s: 502, and the request was sent once", async (_name, die) => {
+    await using upstream = await startUpstream(die);
+    await using proxy = proxyTo(upstream.origin);
+    const answer = await fetch(proxy.url, { method: "POST", body: "x" });
+    expect(answer.status).toBe(502);
+    expect(await ownError(answer)).toContain(
+      `${upstream.origin}: it closed the connection before it answered`,
+    );
+    expect(upstream.requests.length).toBe(1);
+  });
+
+  test("it comes back: the next request is served", async () => {
+    const port = await freePort();
+    await using proxy = proxyTo(`http://127.0.0.1:${port}`);
+    expect((await fetch(proxy.url)).status).toBe(502);
+    using _server = Bun.serve({ port, hostname: "127.0.0.1", fetch: () => new Response("back") });
+    expect(await (await fetch(proxy.url)).text()).toBe("back");
+  });
+});
+
+describe("an upstream that dies in the middle of its body", () => {
+  const HEADS: [string, string][] = [
+    ["chunks", `${chunkedHead()}${chunkOf("hello")}`],
+    ["a known length", "HTTP/1.1 200 OK\r\ncontent-type: a/b\r\ncontent-length: 100\r\n\r\nhello"],
+    [
+      "a known length that is not held",
+      "HTTP/1.1 200 OK\r\ncontent-type: a/b\r\ncontent-length: 99000000\r\n\r\nhello",
+    ],
+  ];
+  const cases = HEADS.flatMap(([name, head]) =>
+    PATHS.flatMap((path) => (["end", "reset"] as const).map((how) => [name, path, how, head] as const)),
+  );
+  test.each(cases)("%s, %s, %s: the client's connection breaks", async (_name, path, how, head) => {
+    const seen = Promise.withResolvers<void>();
+    await using upstream = await startUpstream(async (connection) => {
+      connection.write(head);
+      await seen.promise;
+      connection[how]();
+    });
+    await using proxy = proxyTo(upstream.origin, { limits: { heldMs: 1 } });
+    using client = await request(proxy.port, `GET ${path}`);
+    await client.until("hello");
+    seen.resolve();
+    expect(await client.ended).toBe("reset");
+    expect(client.received).not.toContain("\r\n0\r\n\r\n");
+  });
+
+  test("while a short answer is still held: it breaks too", async () => {
+    await using upstream = await startUpstream(async (connection) => {
+      connection.write("HTTP/1.1 200 OK\r\ncontent-type: a/b\r\ncontent-length: 100\r\n\r\nhello");
+      await connection.drained();
+      connection.end();
+    });
+    await using proxy = proxyTo(upstream.origin, { limits: { heldMs: 60_000 } });
+    using client = await request(proxy.port, "GET /x");
+    expect(await client.ended).toBe("reset");
+  });
+
+  test("nothing is printed: the upstream's death is one line of the log, not a stack trace", async () => {
+    const script = `
+      import { startProxy } from ${JSON.stringify(import.meta.resolve("../../src/proxy/server.ts"))};
+      import { createServer } from "node:net";
+      const upstream = createServer((socket) => {
+        socket.on("error", () => {});
+        socket.once("data", () => { socket.write(${JSON.stringify(`${chunkedHead()}${chunkOf("hello")}`)}); setTimeout(() => socket.destroy(), 10); });
+      }).listen(0, "127.0.0.1", async () => {
+        const proxy = startProxy({ host: "127.0.0.1", port: 0, allowHosts: [], rewrite: (body) => ({ body, notes: [], facts: {} }),
+          upstream: { origin: "http://127.0.0.1:" + upstream.address().port, basePath: "" } });
+        await fetch(proxy.url).then((answer) => answer.text()).catch(() => {});
+        process.exit(0);
+      });`;
+    const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "pipe" });
+    expect(await new Response(child.stdout).text()).toBe("");
+    expect(await new Response(child.stderr).text()).toBe("");
+  });
+});
+
+describe("a client that leaves", () => {
+  test.each(PATHS)("before the answer (%s): the upstream's connection is closed", async (path) => {
+    const arrived = Promise.withResolvers<Connection>();
+    await using upstream = await startUpstream(arrived.resolve);
+    await using proxy = proxyTo(upstream.origin);
+    using client = await request(proxy.port, `POST ${path}`, [], "x");
+    const { closed } = await arrived.promise;
+    client.leave();
+    await closed;
+  });
+
+  test.each(PATHS)("in the middle of the answer (%s): the upstream's connection is closed", async (path) => {
+    const arrived = Promise.withResolvers<Connection>();
+    await using upstream = await startUpstream((connection) => {
+      connection.write(`${chunkedHead()}${chunkOf("hello")}`);
+      arrived.resolve(connection);
+    });
+    await using proxy = proxyTo(upstream.origin);
+    using client = await request(proxy.port, `POST ${path}`, [], "x");
+    await client.until("hello");
+    client.leave();
+    await (await arrived.promise).closed;
+  });
+
+  test("while a short answer is held: the upstream's connection is closed", async () => {
+    const arrived = Promise.withResolvers<Connection>();
+    await using upstream = await startUpstream((connection) => {
+      connection.write("HTTP/1.1 200 OK\r\ncontent-type: a/b\r\ncontent-length: 10\r\n\r\nhello");
+      arrived.resolve(connection);
+    });
+    await using proxy = proxyTo(upstream.origin, { limits: { heldMs: 60_000 } });
+    using client = await request(proxy.port, "GET /x");
+    const { closed } = await arrived.promise;
+    client.leave();
+    await closed;
+  });
+
+  test("in the middle of its own request: nothing reaches the upstream, and the proxy goes on", async () => {
+    await using upstream = await startUpstream((connection) => connection.write(answerText("ok")));
+    await using proxy = proxyTo(upstream.origin);
+    for (const length of ["content-length: 10", "transfer-encoding: chunked"]) {
+      using client = await rawClient(proxy.port);
+      client.write(`POST /x HTTP/1.1\r\nhost: localhost\r\n${length}\r\n\r\n3\r\nab`);
+      client.leave();
+    }
+    expect(await (await fetch(proxy.url)).text()).toBe("ok");
+    expect(upstream.requests.map(({ method }) => method)).toEqual(["GET"]);
+  });
+});
+
+describe("a reader that is slow", () => {
+  test.each(PATHS)("holds the upstream back (%s), and gets every byte in the end", async (path) => {
+    const block = chunkOf("x".repeat(65_536));
+    const blocks = 1_000;
+    let written = 0;
+    const stalled = Promise.withResolvers<void>();
+    await using upstream = await startUpstream(async (connection) => {
+      connection.write(chunkedHead());
+      for (; written < blocks; written++) {
+        connection.write(block);
+        // A block that is not taken within this time is not being taken at all; were it only late, the test would be weaker.
+        const patience = setTimeout(stalled.resolve, 300);
+        await connection.drained();
+        clearTimeout(patience);
+      }
+      connection.write("0\r\n\r\n");
+    });
+    await using proxy = proxyTo(upstream.origin);
+    const answer = await fetch(proxy.url + path);
+    await stalled.promise;
+    // What is under way stands in the buffers of four sockets: some 10 megabytes of the 65.
+    expect(written).toBeLessThan(blocks / 2);
+    let size = 0;
+    for await (const chunk of answer.body as ReadableStream<Uint8Array>) size += chunk.length;
+    expect(size).toBe(blocks * 65_536);
+  });
+});
+
+describe("connections that the upstream closes", () => {
+  const HABITS: [string, (connection: Connection, count: number) => void][] = [
+    ["at once", (connection) => connection.end()],
+    ["a moment after the answer", (connection, count) => setTimeout(connection.end, count % 3)],
+    ["by a reset a moment after", (connection, count) => setTimeout(connection.reset, 1 + (count % 3))],
+    ["never", () => {}],
+  ];
+  test.each(HABITS)("%s: no POST ever meets an error, and each is sent once", async (_name, close) => {
+    let count = 0;
+    await using upstream = await startUpstream((connection) => {
+      connection.write(answerText("ok"));
+      close(connection, count++);
+    });
+    await using proxy = proxyTo(upstream.origin);
+    for (let i = 0; i < 150; i++) {
+      const got = await fetch(proxy.url, { method: "POST", body: `${i}` });
+      expect([got.status, await got.text()]).toEqual([200, "ok"]);
+      if (i % 5 === 0) await Bun.sleep(i % 4);
+    }
+    expect(upstream.requests.map(({ body }) => body.toString())).toEqual(
+      Array.from({ length: 150 }, (_, i) => `${i}`),
+    );
+  });
+
+  test("no connection is used twice: one that is kept open may be closing already", async () => {
+    await using upstream = await startUpstream((connection) => connection.write(answerText("ok")));
+    await using proxy = proxyTo(upstream.origin);
+    for (let i = 0; i < 3; i++) await (await fetch(proxy.url, { method: "POST", body: "x" })).text();
+    expect(upstream.connections).toBe(3);
+  });
+});
+
+describe("idle connections", () => {
+  // The table of Bun's own limits, 10 s and 300 s, cannot be waited for here; scripts of issue 8 stay silent for 8 minutes.
+  test("a client's connection outlives Bun's own 10 seconds", async () => {
+    const go = Promise.withResolvers<void>();
+    await using upstream = await startUpstream(async (connection) => {
+      await go.promise;
+      connection.write(answerText("late"));
+    });
+    await using proxy = proxyTo(upstream.origin);
+    using client = await request(proxy.port, "POST /x", [], "x");
+    const outcome = await Promise.race([client.ended, Bun.sleep(12_000).then(() => "open")]);
+    expect(outcome).toBe("open");
+    go.resolve();
+    await client.until("late");
+  }, 20_000);
+});
