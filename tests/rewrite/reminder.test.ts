@@ -1,0 +1,56 @@
+import { describe, expect, test } from "bun:test";
+import { asReminder, asUsersWords, isMarker, isReminder, rawOf } from "../../src/rewrite/reminder.ts";
+import { type StringValue, Unscannable } from "../../src/rewrite/scan.ts";
+
+/** A string value as it stands in a body, behind other bytes. */
+function inBody(json: string): [Buffer, StringValue] {
+  const bytes = Buffer.from(`{"a":${json}}`);
+  return [bytes, { kind: "string", start: 5, end: bytes.length - 1 }];
+}
+
+describe("isMarker", () => {
+  test.each([
+    ["<total_tokens>1 tokens left</total_tokens>", true],
+    ["<total_tokens>182,000 tokens left</total_tokens>", true],
+    ["\n<total_tokens> 182 000 tokens left </total_tokens>\n\n", true],
+    ["", false],
+    ["<total_tokens>tokens left</total_tokens>", false],
+    ["<total_tokens>1 tokens left</total_tokens> and more", false],
+    ["a <total_tokens>1 tokens left</total_tokens>", false],
+    ["<total_tokens>1 tokens left</total_tokens>".repeat(2), false],
+    [`${" ".repeat(300)}<total_tokens>1 tokens left</total_tokens>`, false],
+  ])("%j: %p", (words, want) => {
+    expect(isMarker(...inBody(JSON.stringify(words)))).toBe(want);
+  });
+
+  test("knows one by its text, whatever its escapes", () => {
+    expect(isMarker(...inBody('"\\u003ctotal_tokens>1 tokens left<\\/total_tokens>"'))).toBe(true);
+  });
+});
+
+describe("isReminder and asReminder", () => {
+  test.each([
+    ["<system-reminder>\na\n</system-reminder>", true],
+    [" \n<system-reminder>a</system-reminder>\n", true],
+    ["<system-reminder>a</system-reminder> b", false],
+    ["a <system-reminder>b</system-reminder>", false],
+    ["<system-reminder>a", false],
+    ["a", false],
+  ])("%j: %p", (words, want) => {
+    const json = JSON.stringify(words);
+    expect(isReminder(...inBody(json))).toBe(want);
+    const wrapped = want ? words : `<system-reminder>\n${words}\n</system-reminder>`;
+    expect(JSON.parse(`"${asReminder(...inBody(json))}"`)).toBe(wrapped);
+  });
+});
+
+test("the user's words say whose they are and keep their escapes", () => {
+  expect(asUsersWords(...inBody('"a\\u00e9\\/"')).toString()).toBe(
+    "The user wrote this message:\\na\\u00e9\\/",
+  );
+});
+
+test("a string that is no JSON is not moved", () => {
+  expect(() => rawOf(...inBody('"\\x"'))).toThrow(Unscannable);
+  expect(() => asReminder(...inBody('"a\nb"'))).toThrow(Unscannable);
+});

@@ -1,0 +1,187 @@
+import { describe, expect, test } from "bun:test";
+import { type Shape, scan, textOf, Unscannable, type Value } from "../../src/rewrite/scan.ts";
+import { type Json, randomJson, randomText, serialise } from "../support/json.ts";
+import { property } from "../support/seeded.ts";
+
+/** What the shape asked for, as values: spans are read with JSON.parse. */
+function read(bytes: Buffer, value: Value | undefined): unknown {
+  if (value?.kind === "array") return value.items.map((item) => read(bytes, item));
+  if (value?.kind === "object") {
+    return Object.fromEntries(
+      Object.entries(value.members).map(([key, member]) => [key, read(bytes, member)]),
+    );
+  }
+  return value && JSON.parse(bytes.toString("utf8", value.start, value.end));
+}
+
+function scanned(text: string, shape: Shape): unknown {
+  const bytes = Buffer.from(text);
+  return read(bytes, scan(bytes, shape).root);
+}
+
+describe("reports what the shape asks for", () => {
+  const each: Shape = { members: { a: { each: { members: { b: {} } } } } };
+  test.each<[string, string, Shape, unknown]>([
+    ["a member among others", '{"x":{"a":1},"a":2,"y":[3]}', { members: { a: {} } }, { a: 2 }],
+    ["nothing that is not there", '{"x":1}', { members: { a: {} } }, {}],
+    ["an empty object", " { } ", { members: { a: {} } }, {}],
+    [
+      "members of each element",
+      '{"a":[{"b":1,"c":2},{"c":3},{"b":"4"}]}',
+      each,
+      { a: [{ b: 1 }, {}, { b: "4" }] },
+    ],
+    ["elements of another kind", '{"a":[1,"x",{"b":null}]}', each, { a: [1, "x", { b: null }] }],
+    ["the first element only", '{"a":[true,2,3]}', { members: { a: { first: {} } } }, { a: [true] }],
+    ["no element where none is asked for", '{"a":[1,2]}', { members: { a: {} } }, { a: [] }],
+    ["a value of another kind than expected", '{"a":"text"}', each, { a: "text" }],
+    ["keys written with escapes", '{"\\u0061":1,"x\\"a":2}', { members: { a: {} } }, { a: 1 }],
+    [
+      "keys that every object has",
+      '{"__proto__":1,"toString":2}',
+      { members: { toString: {} } },
+      { toString: 2 },
+    ],
+    [
+      "all numbers",
+      '{"a":[0,-0,1.5,1e9,-1.5E-3,2e+2]}',
+      { members: { a: { each: {} } } },
+      { a: [0, -0, 1.5, 1e9, -0.0015, 200] },
+    ],
+  ])("%s", (_, text, shape, want) => {
+    expect(scanned(text, shape)).toEqual(want);
+  });
+
+  test("spans cover the value with its quotes or brackets, and no white space", () => {
+    const bytes = Buffer.from('{ "a" : "é\\"" , "b" : [ 1 ] , "c" : -1 , "d" : {} }');
+    const { members } = scan(bytes, { members: { a: {}, b: {}, c: {}, d: {} } }).root;
+    const covered = Object.values(members).map((value) => bytes.toString("utf8", value!.start, value!.end));
+    expect(covered).toEqual(['"é\\""', "[ 1 ]", "-1", "{}"]);
+  });
+
+  property("of random JSON the same as JSON.parse finds", 2_000, (random) => {
+    const key = () => random.pick(["a", "b", "ab", "c", "", 'q"', "\\", "/", "\n"]);
+    const value = { a: randomJson(random, 5, key, () => randomText(random)), b: 1, [key()]: [] };
+    const text = serialise(value, random, () => false);
+    const shape = wholeShape(value);
+    expect(scanned(text, shape)).toEqual(JSON.parse(text));
+  });
+});
+
+describe("strings end where JSON says", () => {
+  test.each([1, 2, 3, 4, 5, 11, 12, 13, 100])("with %d backslashes before a quote", (count) => {
+    const inside = "\\".repeat(count) + (count % 2 === 0 ? "" : '"');
+    for (const before of [
+      "",
+      "x",
+      "x".repeat(9),
+      "x".repeat(11),
+      "x".repeat(12),
+      "x".repeat(13),
+      "x".repeat(500),
+    ]) {
+      expect(scanned(`{"x":"${before}${inside}","a":1}`, { members: { a: {} } })).toEqual({ a: 1 });
+    }
+  });
+
+  test("at any length", () => {
+    for (let length = 0; length < 60; length++) {
+      const text = `{"${"k".repeat(length)}":"${"v".repeat(length)}","a":"${"w".repeat(length)}"}`;
+      expect(scanned(text, { members: { a: {} } })).toEqual({ a: "w".repeat(length) });
+    }
+  });
+});
+
+describe("refuses", () => {
+  const shape: Shape = { members: { a: { each: { members: { b: {} } } } } };
+  test.each([
+    ["a key twice", '{"a":1,"a":2}', "stands twice"],
+    ["a key twice, once with escapes", '{"a":1,"\\u0061":2}', "stands twice"],
+    ["a key of an element twice", '{"a":[{"b":1,"b":1}]}', "stands twice"],
+    ["an array", "[]", "a JSON object was expected at byte 0"],
+    ["a string", '"a"', "a JSON object"],
+    ["nothing", "", "a JSON object"],
+    ["something behind the object", "{} x", "the end was expected at byte 3"],
+    ["a missing colon", '{"a" 1}', "a colon was expected at byte 5"],
+    ["a missing comma", '{"a":1 "b":2}', "a comma or the end"],
+    ["a comma before the end", '{"a":1,}', "a key was expected at byte 7"],
+    ["a comma before a bracket", '{"x":[1,]}', "a value was expected at byte 8"],
+    ["a bracket of the other kind", '{"x":[1}}', "a comma or the end"],
+    ["a key that is no string", "{1:2}", "a key"],
+    ["a string that does not end", '{"x":"abc', "a string does not end"],
+    ["a string that ends with an escaped quote", '{"x":"abc\\"}', "a string does not end"],
+    ["a wanted key with half an escape", '{"\\u00":1}', "bad escapes"],
+    ["513 levels", `{"x":${"[".repeat(512)}${"]".repeat(512)}}`, "nested deeper"],
+    ...[
+      "01",
+      "1.",
+      ".5",
+      "+1",
+      "1e",
+      "0x1",
+      "NaN",
+      "Infinity",
+      "-",
+      "True",
+      "nul",
+      "truex",
+      "1 2",
+      "undefined",
+    ].map((atom) => [atom, `{"x":${atom}}`, "was expected"] as [string, string, string]),
+  ])("%s", (_, text, reason) => {
+    expect(() => scanned(text, shape)).toThrow(Unscannable);
+    expect(() => scanned(text, shape)).toThrow(reason);
+  });
+
+  test("and takes 512 levels", () => {
+    const deep = `${"[".repeat(511)}${"]".repeat(511)}`;
+    expect(scanned(`{"x":${deep},"a":1}`, shape)).toEqual({ a: 1 });
+  });
+
+  test("without a byte of the body in the reason", () => {
+    for (const text of ['{"secret" "secret"}', '{"a":secret}', '{"a":"\\secret"}secret', '{"a":"secret']) {
+      expect(() => scanned(text, shape)).toThrow(expect.not.stringContaining("secret") as never);
+    }
+  });
+});
+
+describe("textOf", () => {
+  const text = (inside: string | Uint8Array): string => {
+    const bytes = Buffer.concat([Buffer.from('"'), Buffer.from(inside as string), Buffer.from('"')]);
+    return textOf(bytes, { kind: "string", start: 0, end: bytes.length });
+  };
+  test("decodes escapes and UTF-8", () => {
+    expect(text('a\\"\\u00e9é漢\\ud83d\\udc69👩')).toBe('a"éé漢👩👩');
+    expect(text("\\ud800")).toBe("\ud800");
+    expect(text("\ufeffa")).toBe("\ufeffa");
+  });
+  test.each<[string, string | Uint8Array]>([
+    ["an escape that is none", "\\x"],
+    ["half an escape", "\\u12"],
+    ["a control character", "a\nb"],
+    ["bytes that are no UTF-8", new Uint8Array([0xc3, 0x28])],
+    ["a surrogate in UTF-8", new Uint8Array([0xed, 0xa0, 0x80])],
+  ])("refuses %s", (_, inside) => {
+    expect(() => text(inside)).toThrow(Unscannable);
+  });
+});
+
+// --- internal ---
+
+interface WholeShape {
+  readonly members: Record<string, WholeShape>;
+  each?: WholeShape;
+}
+
+/** A shape that asks for all of a value; the elements of an array share one. */
+function wholeShape(value: Json, shape: WholeShape = { members: {} }): WholeShape {
+  if (Array.isArray(value)) {
+    shape.each ??= { members: {} };
+    for (const item of value) wholeShape(item, shape.each);
+  } else if (typeof value === "object" && value !== null) {
+    for (const [key, member] of Object.entries(value)) {
+      shape.members[key] = wholeShape(member, shape.members[key]);
+    }
+  }
+  return shape;
+}

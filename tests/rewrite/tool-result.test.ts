@@ -1,0 +1,73 @@
+import { describe, expect, test } from "bun:test";
+import { scan } from "../../src/rewrite/scan.ts";
+import { type Addition, appendToResult, nameLoadedTools } from "../../src/rewrite/tool-result.ts";
+import { type Block, readTurns, TURNS_SHAPE } from "../../src/rewrite/turns.ts";
+import { applied } from "./checked.ts";
+import { modelView } from "./model-view.ts";
+
+const image = { type: "image", source: { data: "iVBOR" } };
+const words = (text: string): Addition => ({ text: Buffer.from(text) });
+const picture: Addition = { block: Buffer.from(JSON.stringify(image)) };
+
+/** The result with the additions, and what a model sees of it. */
+function appended(content: unknown, additions: readonly Addition[]) {
+  const bytes = Buffer.from(
+    JSON.stringify({
+      messages: [{ role: "user", content: [{ type: "tool_result", tool_use_id: "t", content }] }],
+    }),
+  );
+  const out = JSON.parse(applied(bytes, appendToResult(bytes, resultIn(bytes), additions)).toString());
+  return modelView(out.messages)
+    .map((seen) => seen.part)
+    .slice(1);
+}
+
+describe("what is appended is seen alike, whatever form the result has", () => {
+  test.each<[string, unknown[]]>([
+    ["empty", ["", [], null, undefined, [{ type: "text", text: "" }]]],
+    ["a text", ["R", [{ type: "text", text: "R" }]]],
+  ])("%s", (_, forms) => {
+    for (const additions of [
+      [words("a")],
+      [words("a"), words("b")],
+      [words("a"), picture, words("b")],
+      [picture],
+    ]) {
+      const [first, ...others] = forms.map((content) => appended(content, additions));
+      for (const other of others) expect(other).toEqual(first!);
+    }
+  });
+
+  test("texts continue the last text behind an empty line, images follow it", () => {
+    expect(appended("R", [words("a"), words("b")])).toEqual(["R\n\na\n\nb"]);
+    expect(appended([image], [words("a")])).toEqual(["image iVBOR", "text a"]);
+    expect(appended("R", [words("a"), picture])).toEqual(["text R", "text a", "image iVBOR"]);
+  });
+
+  test("nothing to append is no edit", () => {
+    expect(appended("R", [])).toEqual(["R"]);
+  });
+});
+
+test("each tool reference becomes a text of its own line, other blocks stay", () => {
+  const content = [
+    { type: "tool_reference", tool_name: 'Web"Fetch' },
+    { type: "text", text: "and" },
+    { type: "tool_reference", tool_name: "Notebook" },
+    { type: "tool_reference" },
+  ];
+  const bytes = Buffer.from(
+    JSON.stringify({ messages: [{ role: "user", content: [{ type: "tool_result", content }] }] }),
+  );
+  const out = JSON.parse(applied(bytes, nameLoadedTools(bytes, resultIn(bytes))).toString());
+  expect(modelView(out.messages)[1]?.part).toBe('Tool loaded: Web"Fetch\nandTool loaded: Notebook\n');
+  expect(out.messages[0].content[0].content[3]).toEqual({ type: "tool_reference" });
+});
+
+// --- internal ---
+
+/** The first block of the first turn. */
+function resultIn(bytes: Buffer): Block {
+  const turns = readTurns(scan(bytes, { members: { messages: TURNS_SHAPE } }));
+  return (turns[0]!.content as readonly Block[])[0]!;
+}

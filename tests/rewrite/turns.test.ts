@@ -1,0 +1,63 @@
+import { describe, expect, test } from "bun:test";
+import { scan, textOf, Unscannable } from "../../src/rewrite/scan.ts";
+import { readTurns, TURNS_SHAPE, textBlockOf } from "../../src/rewrite/turns.ts";
+
+function turnsOf(messages: unknown) {
+  const bytes = Buffer.from(JSON.stringify({ messages }));
+  return readTurns(scan(bytes, { members: { messages: TURNS_SHAPE } })).map(({ role, content }) => [
+    role,
+    "kind" in content
+      ? textOf(bytes, content)
+      : content.map((block) => [block.type, textBlockOf(block) !== undefined]),
+  ]);
+}
+
+describe("readTurns", () => {
+  test("tells string from blocks, and text blocks from others", () => {
+    const blocks = [
+      { type: "text", text: "a" },
+      { type: "tool_result", content: [] },
+      { type: "document", text: "d" },
+    ];
+    expect(
+      turnsOf([
+        { role: "user", content: "Hello" },
+        { role: "user", content: blocks },
+      ]),
+    ).toEqual([
+      ["user", "Hello"],
+      [
+        "user",
+        [
+          ["text", true],
+          ["tool_result", false],
+          ["document", false],
+        ],
+      ],
+    ]);
+  });
+
+  test("does not look into turns of other roles, whatever they hold", () => {
+    expect(turnsOf([{ role: "assistant", content: 1 }, { role: "tool" }])).toEqual([
+      ["assistant", []],
+      ["tool", []],
+    ]);
+  });
+
+  test("of a body without messages, or with messages that are no array: none", () => {
+    expect(turnsOf(undefined)).toEqual([]);
+    expect(turnsOf("Hello")).toEqual([]);
+  });
+
+  test.each([
+    ["a turn that is a string", ["Hello"]],
+    ["no role", [{ content: "a" }]],
+    ["a user turn without content", [{ role: "user" }]],
+    ["a system turn without content", [{ role: "system", content: null }]],
+    ["a block without a type", [{ role: "user", content: [{ text: "a" }] }]],
+    ["a text block whose text is a number", [{ role: "user", content: [{ type: "text", text: 1 }] }]],
+  ])("refuses %s and says at which byte", (_, messages) => {
+    expect(() => turnsOf(messages)).toThrow(Unscannable);
+    expect(() => turnsOf(messages)).toThrow(/at byte \d+$/);
+  });
+});
