@@ -1,0 +1,156 @@
+import { describe, expect, test } from "bun:test";
+import { CONSTANT_HEADER } from "../../src/rewrite/billing-header.ts";
+import { isMessagesPath, type RequestFacts, rewrite } from "../../src/rewrite/rewrite.ts";
+import { conversation } from "../support/conversation.ts";
+import { serialise } from "../support/json.ts";
+import { property } from "../support/seeded.ts";
+import {
+  expectUntouched,
+  FOLD,
+  HEADER_ONLY,
+  OPENAI,
+  rewriteChecked,
+  STRICT,
+  withConstantHeader,
+} from "./checked.ts";
+
+const HEADER = "x-anthropic-billing-header: cc_version=2.1.330.803; cc_entrypoint=cli;";
+
+/** A body that every pass has something to do in; keys in the order of Claude Code 2.1.330. */
+const BODY = JSON.stringify({
+  model: "claude-opus-4-8",
+  messages: [
+    { role: "user", content: "Hello" },
+    { role: "system", content: "Environment" },
+  ],
+  system: [
+    { type: "text", text: HEADER },
+    { type: "text", text: "You are Claude Code." },
+  ],
+  tools: [{ name: "Read" }, { name: "Bash" }],
+  stream: true,
+});
+const CONTEXT = { ...FOLD, toolOrder: ["Bash"] };
+
+test("all passes work on one body at once", () => {
+  const { body, notes, facts, toolOrder } = rewriteChecked(BODY, CONTEXT);
+  expect(JSON.parse(Buffer.from(body).toString())).toEqual({
+    model: "claude-opus-4-8",
+    messages: [
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "<system-reminder>\nEnvironment\n</system-reminder>" },
+          { type: "text", text: "Hello" },
+        ],
+      },
+    ],
+    system: [
+      { type: "text", text: CONSTANT_HEADER },
+      { type: "text", text: "You are Claude Code." },
+    ],
+    tools: [{ name: "Bash" }, { name: "Read" }],
+    stream: true,
+  });
+  expect(notes).toEqual([
+    "billing header made constant",
+    "system turns folded: 1",
+    "tools moved: Bash, Read",
+  ]);
+  expect(facts).toEqual({ model: "claude-opus-4-8", stream: true, tools: 2 });
+  expect(toolOrder).toEqual(["Bash", "Read"]);
+});
+
+test("each switch keeps its part as it came", () => {
+  const after = (context: Parameters<typeof rewrite>[1]) =>
+    JSON.parse(Buffer.from(rewriteChecked(BODY, context).body).toString());
+  const { messages, tools } = JSON.parse(BODY);
+  expect(after(HEADER_ONLY)).toEqual(withConstantHeader(JSON.parse(BODY), HEADER_ONLY));
+  expect(after({ ...CONTEXT, systemTurns: "keep" }).messages).toEqual(messages);
+  expect(after(FOLD).tools).toEqual(tools);
+});
+
+describe("facts", () => {
+  test.each<[string, RequestFacts]>([
+    ['{"model":"m","stream":true,"tools":[{},{}]}', { model: "m", stream: true, tools: 2 }],
+    ['{"stream":false,"tools":[]}', { stream: false, tools: 0 }],
+    ['{"model":"\\u006d\\u00e9"}', { model: "mé" }],
+    ['{"model":1,"stream":"true","tools":{}}', {}],
+    ["{}", {}],
+    ["[]", {}],
+    ["", {}],
+  ])("of %s", (body, want) => {
+    for (const context of [HEADER_ONLY, FOLD, OPENAI, CONTEXT]) {
+      const { facts } = expectUntouched(body, context);
+      expect(JSON.parse(JSON.stringify(facts))).toEqual(want as never);
+    }
+  });
+});
+
+describe("a body that cannot be read goes out as it came and a note says why", () => {
+  test.each([
+    ["[1]", "forwarded untouched: not JSON: a JSON object was expected at byte 0"],
+    ['{"model"', "forwarded untouched: not JSON: a colon was expected at byte 8"],
+    ['{"model":"a","model":"b"}', 'forwarded untouched: the key "model" stands twice in one object'],
+  ])("%s", (body, note) => {
+    expect(expectUntouched(body, FOLD).notes).toEqual([note]);
+  });
+
+  test("compressed bodies too", () => {
+    for (const bytes of [Bun.gzipSync(BODY), Bun.deflateSync(BODY), Bun.zstdCompressSync(BODY)]) {
+      expect(expectUntouched(bytes, CONTEXT).notes).toHaveLength(1);
+    }
+  });
+
+  test("notes hold no word of the prompt", () => {
+    for (let end = 0; end < BODY.length; end++) {
+      const { notes } = rewrite(Buffer.from(BODY.slice(0, end)), CONTEXT);
+      expect(notes.join()).not.toMatch(/Hello|Environment|You are|2\.1\.330/);
+    }
+  });
+});
+
+test("a Uint8Array is read and handed back as well as a Buffer", () => {
+  const bytes = new TextEncoder().encode('{"model":"m"}');
+  expect(rewrite(bytes, FOLD).body).toBe(bytes);
+  const edited = rewrite(new TextEncoder().encode(BODY), CONTEXT).body;
+  expect(Buffer.from(edited).equals(rewrite(Buffer.from(BODY), CONTEXT).body)).toBe(true);
+});
+
+test.each([
+  ["/v1/messages", true],
+  ["/v1/messages/count_tokens", true],
+  ["/base/v1/messages", true],
+  ["/v1/messages/", false],
+  ["/v1/messages/batches", false],
+  ["/v1/messagesx", false],
+  ["/v1/chat/completions", false],
+  ["/", false],
+])("isMessagesPath(%j) is %p", (path, want) => {
+  expect(isMessagesPath(path)).toBe(want);
+});
+
+property(
+  "header, turns and tools together do what each does alone, whatever the order of keys",
+  300,
+  (random) => {
+    const chat = conversation(random);
+    random.some(0, 3, () => chat.grow());
+    const members = Object.entries({
+      messages: chat.request(),
+      system: [{ type: "text", text: HEADER }],
+      tools: ["c", "a", "b"].map((name) => ({ name, description: HEADER })),
+      metadata: { system: HEADER },
+    }).toSorted(() => random.next() - 0.5);
+    const text = serialise(Object.fromEntries(members), random, (words) => /^x-anth|^text$/.test(words));
+    const context = { ...random.pick([FOLD, STRICT]), toolOrder: ["a", "b"] };
+    const only = (more: object) =>
+      JSON.parse(Buffer.from(rewriteChecked(text, { ...context, ...more }).body).toString());
+    const all = only({});
+    expect(all.messages).toEqual(only({ toolOrder: undefined }).messages);
+    expect(all.tools).toEqual(only({ systemTurns: "keep" }).tools);
+    expect(all.tools.map(({ name }: { name: string }) => name)).toEqual(["a", "b", "c"]);
+    expect(all.system).toEqual([{ type: "text", text: CONSTANT_HEADER }]);
+    expect(all.metadata).toEqual({ system: HEADER });
+  },
+);
