@@ -3,10 +3,11 @@ export function grouped(count: number): string {
   return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, " ");
 }
 
-/** `40 s`, `3 min 20 s`, `2 h 5 min`. */
+/** `1.4 s`, `40 s`, `3 min 20 s`, `2 h 5 min`; whole seconds stay whole. */
 export function duration(seconds: number): string {
   const whole = Math.round(seconds);
-  if (whole < 60) return seconds < 9.95 ? `${seconds.toFixed(1)} s` : `${whole} s`;
+  if (seconds < 9.95 && !Number.isInteger(seconds)) return `${seconds.toFixed(1)} s`;
+  if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }

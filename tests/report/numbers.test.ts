@@ -1,0 +1,37 @@
+import { describe, expect, test } from "bun:test";
+import { duration, grouped, percent, roughly } from "../../src/report/numbers.ts";
+
+describe("a duration is as exact as it is long", () => {
+  const cases: [seconds: number, want: string][] = [
+    [0, "0 s"],
+    [0.44, "0.4 s"],
+    [6, "6 s"],
+    [9.94, "9.9 s"],
+    [9.96, "10 s"],
+    [59.4, "59 s"],
+    [59.6, "1 min 0 s"],
+    [200, "3 min 20 s"],
+    [3599.7, "1 h 0 min"],
+    [7500, "2 h 5 min"],
+  ];
+  test.each(cases)("%p seconds", (seconds, want) => expect(duration(seconds)).toBe(want));
+});
+
+test("thousands stand in groups", () => {
+  expect([0, 999, 1000, 12_300, 1_234_567, 99.6].map(grouped)).toEqual([
+    "0",
+    "999",
+    "1 000",
+    "12 300",
+    "1 234 567",
+    "100",
+  ]);
+});
+
+test("an estimate has three digits", () => {
+  expect([5, 123, 1234, 18_042, 199_999].map(roughly)).toEqual([5, 123, 1230, 18_000, 200_000]);
+});
+
+test("a share is rounded down: 99.99 % is not all", () => {
+  expect([0, 0.4999, 0.99999, 1].map(percent)).toEqual(["0.0 %", "49.9 %", "99.9 %", "100.0 %"]);
+});
