@@ -12,19 +12,10 @@ export const CACHE =
  * renamed when it is whole: a broken download leaves nothing that looks like a good one. The name must carry the
  * version, since what is there is never made again.
  */
-export async function provide(name: string, make: (path: string) => Promise<void>): Promise<string> {
-  const path = join(CACHE, name);
-  if (existsSync(path)) return path;
-  const unfinished = `${path}.${process.pid}.tmp`;
-  mkdirSync(dirname(path), { recursive: true });
-  console.error(`e2e setup: making ${path}`);
-  try {
-    await make(unfinished);
-    publish(unfinished, path);
-  } finally {
-    rmSync(unfinished, { recursive: true, force: true });
-  }
-  return path;
+export function provide(name: string, make: (path: string) => Promise<void>): Promise<string> {
+  const providing = underWay.get(name) ?? provideOnce(join(CACHE, name), make);
+  underWay.set(name, providing);
+  return providing;
 }
 
 /** Runs a command to its end and returns what it printed; throws with its messages when it fails. */
@@ -40,6 +31,23 @@ export async function run(command: string[], options: { cwd?: string } = {}): Pr
 }
 
 // --- internal ---
+
+/** By name, so that two who want the same thing at once wait for one download. */
+const underWay = new Map<string, Promise<string>>();
+
+async function provideOnce(path: string, make: (path: string) => Promise<void>): Promise<string> {
+  if (existsSync(path)) return path;
+  const unfinished = `${path}.${process.pid}.tmp`;
+  mkdirSync(dirname(path), { recursive: true });
+  console.error(`e2e setup: making ${path}`);
+  try {
+    await make(unfinished);
+    publish(unfinished, path);
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
+  return path;
+}
 
 /** Another run may have been faster; then its result stands. */
 function publish(unfinished: string, path: string): void {

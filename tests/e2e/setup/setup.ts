@@ -4,7 +4,5 @@ import { llamaServer } from "./llama-cpp.ts";
 import { model } from "./models.ts";
 
 const clients = everyVersion().then((versions) => Promise.all(versions.map(claudeCode)));
-// One model after the other: both want the same Python packages first.
-const models = model("dense").then(() => model("hybrid"));
-const [installed] = await Promise.all([clients, llamaServer(), models]);
+const [installed] = await Promise.all([clients, llamaServer(), model("dense"), model("hybrid")]);
 console.error(`e2e setup: ready with Claude Code ${installed.map((client) => client.version).join(", ")}`);
