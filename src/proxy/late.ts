@@ -22,7 +22,7 @@ export function lateAnswer(exchange: Exchange, dialect: Dialect): Response {
 async function eventsOf(exchange: Exchange, dialect: Dialect): Promise<Chunks> {
   const upstream = await answered(exchange);
   const chunks = chunksOf(decoded(upstream), exchange);
-  if (chunks && upstream.ok && isEventStream(upstream)) return chunks;
+  if (chunks && upstream.ok && isEventStream(upstream)) return orElse(chunks, dialect.failure(502, NOTHING));
   const body = chunks ? await firstBytes(chunks, exchange.limits.errorBytes) : new Uint8Array();
   return only(dialect.failure(upstream.ok ? 502 : upstream.status, upstream.ok ? noEvents(upstream) : body));
 }
@@ -70,6 +70,18 @@ async function firstBytes(chunks: Chunks, limit: number): Promise<Uint8Array> {
     if (size >= limit) break;
   }
   return Buffer.concat(held).subarray(0, limit);
+}
+
+const NOTHING = Buffer.from("cache-proxy: the upstream ended its event stream without an event");
+
+/** An event stream with pings only would be a clean end without an event, of which no client can make anything. */
+async function* orElse(chunks: Chunks, instead: Uint8Array): Chunks {
+  let empty = true;
+  for await (const chunk of chunks) {
+    empty = false;
+    yield chunk;
+  }
+  if (empty) yield instead;
 }
 
 async function* only(chunk: Uint8Array): Chunks {

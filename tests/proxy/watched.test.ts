@@ -1,0 +1,183 @@
+import { describe, expect, test } from "bun:test";
+import type { Outcome, Watch, WatchedRequest, Watcher } from "../../src/report/watch.ts";
+import { request } from "../support/client.ts";
+import { proxyTo } from "../support/proxy.ts";
+import { answerText, type Connection, chunkedHead, chunkOf, startUpstream } from "../support/upstream.ts";
+
+/** Writes down what it is told, in order. */
+class Recorder implements Watcher {
+  readonly calls: unknown[] = [];
+  readonly requests: WatchedRequest[] = [];
+  readonly ended: Promise<Outcome>;
+  #end: (outcome: Outcome) => void = () => {};
+
+  constructor() {
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  begin(begun: WatchedRequest): Watch {
+    this.requests.push(begun);
+    return {
+      sent: () => void this.calls.push("sent"),
+      answered: (status, headers) => void this.calls.push(["answered", status, headers.get("x-a")]),
+      chunk: (bytes) => void this.calls.push(["chunk", Buffer.from(bytes).toString()]),
+      end: (outcome) => {
+        this.calls.push(["end", outcome]);
+        this.#end(outcome);
+      },
+    };
+  }
+}
+
+const FACTS = { model: "m", stream: true, tools: 2 };
+
+async function watch(
+  answer: (connection: Connection) => void,
+  play: (port: number) => Promise<unknown>,
+  firstPingMs = 2 ** 30,
+): Promise<Recorder> {
+  const recorder = new Recorder();
+  await using upstream = await startUpstream(answer);
+  await using proxy = proxyTo(`${upstream.origin}/base`, {
+    watcher: recorder,
+    limits: { firstPingMs, nextPingMs: 5 },
+    rewrite: (body) => ({ body, notes: [], facts: FACTS }),
+  });
+  await play(proxy.port);
+  await recorder.ended;
+  return recorder;
+}
+
+const post = (port: number) =>
+  fetch(`http://127.0.0.1:${port}/v1/messages?beta=true`, {
+    method: "POST",
+    body: "{}",
+    headers: { "x-session": "s" },
+  });
+const read = async (port: number) => await (await post(port)).text();
+
+describe("the watcher", () => {
+  test("hears of a request, its parts as they pass, and its end", async () => {
+    const recorder = await watch(
+      ({ write }) =>
+        write(
+          `${chunkedHead(["content-type: text/event-stream", "x-a: 1"])}${chunkOf("data: 1\n\n")}0\r\n\r\n`,
+        ),
+      read,
+    );
+    expect(recorder.calls).toEqual([
+      "sent",
+      ["answered", 200, "1"],
+      ["chunk", "data: 1\n\n"],
+      ["end", "complete"],
+    ]);
+    const [begun] = recorder.requests;
+    expect(begun).toMatchObject({ method: "POST", path: "/v1/messages", facts: FACTS });
+    expect(begun?.headers.get("x-session")).toBe("s");
+    expect(begun?.arrivedAt).toBeLessThanOrEqual(performance.now());
+  });
+
+  test("hears the parts of a held answer, and of an answer without a body", async () => {
+    const held = await watch(
+      ({ write }) => write(answerText("{}", "400 Bad Request", ["content-type: application/json"])),
+      read,
+    );
+    expect(held.calls).toEqual(["sent", ["answered", 400, null], ["chunk", "{}"], ["end", "complete"]]);
+    const empty = await watch(({ write }) => write("HTTP/1.1 204 No Content\r\n\r\n"), read);
+    expect(empty.calls).toEqual(["sent", ["answered", 204, null], ["end", "complete"]]);
+  });
+
+  test("hears of the upstream's own bytes behind pings, not of the pings", async () => {
+    const recorder = await watch(
+      async (connection) => {
+        await Bun.sleep(30);
+        connection.write(`${chunkedHead()}${chunkOf("data: 1\n\n")}0\r\n\r\n`);
+      },
+      async (port) => expect(await read(port)).toStartWith("event: ping\n"),
+      1,
+    );
+    expect(recorder.calls).toEqual([
+      "sent",
+      ["answered", 200, null],
+      ["chunk", "data: 1\n\n"],
+      ["end", "complete"],
+    ]);
+  });
+
+  const ENDINGS: [string, Outcome, (connection: Connection) => void][] = [
+    ["could not be reached", "refused", (connection) => connection.end()],
+    [
+      "died after its headers",
+      "broken",
+      (connection) => {
+        connection.write(chunkedHead() + chunkOf("a"));
+        connection.end();
+      },
+    ],
+  ];
+  for (const firstPingMs of [2 ** 30, 1]) {
+    test.each(ENDINGS)(
+      `an upstream that %s is %s (first ping after ${firstPingMs} ms)`,
+      async (_name, outcome, answer) => {
+        const delayed = async (connection: Connection) => {
+          if (firstPingMs === 1) await Bun.sleep(20);
+          answer(connection);
+        };
+        const recorder = await watch(delayed, (port) => read(port).catch(() => {}), firstPingMs);
+        expect(recorder.calls.at(-1)).toEqual(["end", outcome]);
+        expect(recorder.calls.filter((call) => Array.isArray(call) && call[0] === "end")).toHaveLength(1);
+      },
+    );
+
+    test(`a client that goes has left, before and in an answer (first ping after ${firstPingMs} ms)`, async () => {
+      for (const text of ["", chunkedHead() + chunkOf("a")]) {
+        const arrived = Promise.withResolvers<void>();
+        const recorder = await watch(
+          (connection) => {
+            connection.write(text);
+            arrived.resolve();
+          },
+          async (port) => {
+            const client = await request(port, "POST /v1/messages", [], "{}");
+            await arrived.promise;
+            if (text) await client.until("\r\na\r\n");
+            client.leave();
+          },
+          firstPingMs,
+        );
+        expect(recorder.calls.at(-1)).toEqual(["end", "left"]);
+      }
+    });
+  }
+
+  test("is not told of requests that are refused or the proxy's own", async () => {
+    const recorder = new Recorder();
+    await using proxy = proxyTo("http://127.0.0.1:9", { watcher: recorder, limits: { requestBytes: 3 } });
+    await fetch(proxy.url, { headers: { host: "evil.example" } });
+    await fetch(`${proxy.url}/cache-proxy/`);
+    await fetch(proxy.url, { method: "POST", body: "four" });
+    expect(recorder.requests).toEqual([]);
+  });
+});
+
+describe("a watcher that fails", () => {
+  const fail = () => {
+    throw new Error("a mistake in measuring");
+  };
+  const FAILING: [string, Watcher][] = [
+    ["in begin", { begin: fail }],
+    ...(["sent", "answered", "chunk", "end"] as const).map((name): [string, Watcher] => [
+      `in ${name}`,
+      { begin: () => ({ sent() {}, answered() {}, chunk() {}, end() {}, [name]: fail }) },
+    ]),
+  ];
+  test.each(FAILING)("%s is not seen by the client", async (_name, watcher) => {
+    await using upstream = await startUpstream(({ write }) =>
+      write(`${chunkedHead()}${chunkOf("a")}${chunkOf("b")}0\r\n\r\n`),
+    );
+    await using proxy = proxyTo(upstream.origin, { watcher });
+    expect(await read(proxy.port)).toBe("ab");
+  });
+});
