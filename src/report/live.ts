@@ -16,6 +16,8 @@ export interface LiveEvents {
 const PING_MS = 15_000;
 /** A page that has fallen behind by more events is let go; it reconnects and begins with a snapshot. */
 const MAX_BEHIND = 256;
+/** What changes several times in this time is sent once: the eye sees no more, and a request has other things to wait for. */
+const SOON_MS = 40;
 /** More pages than this look at one proxy only by mistake. */
 const MAX_PAGES = 32;
 
@@ -24,6 +26,7 @@ type Page = ReadableStreamDefaultController<string>;
 /** Sends what happens to every open page, as server-sent events. A slow page delays nobody and holds bounded memory. */
 export class LiveFeed {
   readonly #pages = new Set<Page>();
+  readonly #soon = new Map<keyof LiveEvents, ReturnType<typeof setTimeout>>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   get isWatched(): boolean {
@@ -52,8 +55,20 @@ export class LiveFeed {
     if (this.#pages.size > 0) this.#sendAll(format(name, data));
   }
 
+  /** Sends, after a moment, what `read` gives then; further calls until that moment are the same one. */
+  sendSoon<Name extends keyof LiveEvents>(name: Name, read: () => LiveEvents[Name]): void {
+    if (this.#pages.size === 0 || this.#soon.has(name)) return;
+    const timer = setTimeout(() => {
+      this.#soon.delete(name);
+      this.send(name, read());
+    }, SOON_MS);
+    this.#soon.set(name, timer);
+  }
+
   /** Ends all connections, so that a server can stop. */
   close(): void {
+    for (const timer of this.#soon.values()) clearTimeout(timer);
+    this.#soon.clear();
     for (const page of this.#pages) {
       this.#drop(page);
       page.close();

@@ -67,7 +67,7 @@ export function createReport(settings: ReportSettings): Report {
 
   function update(): void {
     lines.showProgress(running.list().flatMap(({ progress }) => progress ?? []));
-    feed.send("running", running.list());
+    feed.sendSoon("running", () => running.list());
   }
 
   // In this order: figures first, so that whoever tells of them tells the new ones.

@@ -12,15 +12,33 @@ const MAX_DEPTH = 2;
 /** A `usage` or `timings` object is 100 to 500 bytes; a value longer than this is not one. */
 const MAX_VALUE_BYTES = 4096;
 
+/** Which members are read: `usage`, `message.usage`. Made once and used for many texts. */
+export class MemberPaths {
+  readonly paths: ReadonlySet<string>;
+  /** Every name in the paths, with its bytes. */
+  readonly names: readonly Name[];
+
+  constructor(paths: readonly string[]) {
+    this.paths = new Set(paths);
+    const names = new Set(paths.flatMap((path) => path.split(".")));
+    this.names = [...names].map((text) => ({ text, bytes: Buffer.from(text) }));
+  }
+}
+
+interface Name {
+  readonly text: string;
+  readonly bytes: Uint8Array;
+}
+
 /**
  * Reads chosen members out of one JSON text that comes in pieces, and keeps nothing else: an answer of many megabytes
- * costs a few kilobytes. Members are named by their path, `usage` or `message.usage`; only objects are entered.
- * What is not JSON finds nothing and never throws. A name written with escapes is not recognised.
+ * costs a few kilobytes. Only objects are entered. What is not JSON finds nothing and never throws. A name written with
+ * escapes is not recognised.
  */
 export class MemberReader {
-  readonly #wanted: ReadonlySet<string>;
+  #wanted: MemberPaths;
   readonly #found: (path: string, value: unknown) => void;
-  readonly #kept = Buffer.allocUnsafeSlow(MAX_VALUE_BYTES);
+  readonly #kept = Buffer.allocUnsafe(MAX_VALUE_BYTES);
   #length = 0;
   /** What is being kept: a member's name, or the value at `#path`, or nothing. */
   #keeping: "name" | "value" | undefined;
@@ -29,14 +47,15 @@ export class MemberReader {
   #path = "";
   #valueDepth = 0;
   #depth = 0;
-  /** Per depth: is the container an object, and the name of its running member. */
+  /** Per depth: is the container an object, and the name of its running member if it is a known one. */
   readonly #isObject: boolean[] = [];
   readonly #names: string[] = [];
   #expectsName = false;
   #inString = false;
+  /** The last byte of the chunk before was a backslash in a string. */
   #escaped = false;
 
-  constructor(wanted: ReadonlySet<string>, found: (path: string, value: unknown) => void) {
+  constructor(wanted: MemberPaths, found: (path: string, value: unknown) => void) {
     this.#wanted = wanted;
     this.#found = found;
   }
@@ -44,15 +63,15 @@ export class MemberReader {
   /** Reads `bytes` from `start` up to `end`; they are lent for this call only. */
   push(bytes: Uint8Array, start: number, end: number): void {
     this.#from = start;
-    let at = start;
-    while (at < end) {
+    for (let at = start; at < end; ) {
       at = this.#inString ? this.#readString(bytes, at, end) : this.#readStructure(bytes, at, end);
     }
-    this.#keep(bytes, end);
+    if (this.#keeping) this.#keep(bytes, end);
   }
 
-  /** Forgets the text read so far, whole or not; the next byte begins a new one. */
-  reset(): void {
+  /** Forgets the text read so far, whole or not; the next byte begins a new one, in which `wanted` is looked for. */
+  reset(wanted = this.#wanted): void {
+    this.#wanted = wanted;
     this.#keeping = undefined;
     this.#depth = 0;
     this.#expectsName = false;
@@ -63,17 +82,13 @@ export class MemberReader {
   // --- internal ---
 
   #readString(bytes: Uint8Array, start: number, end: number): number {
-    for (let at = start; at < end; at++) {
-      const byte = bytes[at];
-      if (this.#escaped) this.#escaped = false;
-      else if (byte === BACKSLASH) this.#escaped = true;
-      else if (byte === QUOTE) {
-        this.#inString = false;
-        if (this.#keeping === "name") this.#endName(bytes, at);
-        return at + 1;
-      }
-    }
-    return end;
+    let at = this.#escaped ? start + 1 : start;
+    while (at < end && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
+    this.#escaped = at > end;
+    if (at >= end) return end;
+    this.#inString = false;
+    if (this.#keeping === "name") this.#endName(bytes, at);
+    return at + 1;
   }
 
   #readStructure(bytes: Uint8Array, start: number, end: number): number {
@@ -93,7 +108,7 @@ export class MemberReader {
           this.#close(bytes, at);
           break;
         case COMMA:
-          this.#endValueAt(this.#depth, bytes, at);
+          this.#endValue(bytes, at);
           this.#expectsName = this.#isObject[this.#depth] === true;
           break;
         case COLON:
@@ -111,17 +126,25 @@ export class MemberReader {
     this.#startKeeping("name", at);
   }
 
+  /** Most names are compared where they stand: keeping each of them would be most of the time that reading takes. */
   #endName(bytes: Uint8Array, at: number): void {
-    this.#keep(bytes, at);
-    this.#names[this.#depth] = this.#kept.toString("latin1", 0, this.#length);
+    const isWhole = this.#length === 0;
+    if (!isWhole) this.#keep(bytes, at);
+    if (this.#keeping) {
+      this.#names[this.#depth] = isWhole
+        ? recognise(this.#wanted.names, bytes, this.#from, at)
+        : recognise(this.#wanted.names, this.#kept, 0, this.#length);
+    }
     this.#keeping = undefined;
   }
 
   #startValue(at: number): void {
     if (this.#keeping || this.#depth === 0 || this.#depth > MAX_DEPTH || !this.#isObject[this.#depth]) return;
-    const name = this.#names[this.#depth]!;
-    this.#path = this.#depth === 1 ? name : `${this.#names[1]}.${name}`;
-    if (!this.#wanted.has(this.#path)) return;
+    const name = this.#names[this.#depth];
+    const parent = this.#depth === 2 ? this.#names[1] : undefined;
+    if (!name || parent === "") return;
+    this.#path = parent ? `${parent}.${name}` : name;
+    if (!this.#wanted.paths.has(this.#path)) return;
     this.#valueDepth = this.#depth;
     this.#startKeeping("value", at);
   }
@@ -136,15 +159,15 @@ export class MemberReader {
 
   /** A value ends before the bracket of the container that it stands in. */
   #close(bytes: Uint8Array, at: number): void {
-    this.#endValueAt(this.#depth, bytes, at);
+    this.#endValue(bytes, at);
     this.#depth = Math.max(0, this.#depth - 1);
     this.#expectsName = false;
   }
 
-  #endValueAt(depth: number, bytes: Uint8Array, at: number): void {
-    if (this.#keeping !== "value" || this.#valueDepth !== depth) return;
+  #endValue(bytes: Uint8Array, at: number): void {
+    if (this.#keeping !== "value" || this.#valueDepth !== this.#depth) return;
     this.#keep(bytes, at);
-    if (this.#keeping !== "value") return;
+    if (!this.#keeping) return;
     this.#keeping = undefined;
     const value = parse(this.#kept.toString("utf8", 0, this.#length));
     if (value !== undefined) this.#found(this.#path, value);
@@ -158,15 +181,27 @@ export class MemberReader {
 
   /** Adds the bytes up to `end` to what is kept; gives up what grows too long. */
   #keep(bytes: Uint8Array, end: number): void {
-    if (!this.#keeping) return;
     const added = Math.max(0, end - this.#from);
     if (this.#length + added > MAX_VALUE_BYTES) {
       this.#keeping = undefined;
       return;
     }
-    this.#kept.set(bytes.subarray(this.#from, end), this.#length);
+    this.#kept.set(bytes.subarray(this.#from, this.#from + added), this.#length);
     this.#length += added;
   }
+}
+
+/** The name that stands there; "" when it is none of the known ones. */
+function recognise(known: readonly Name[], source: Uint8Array, from: number, to: number): string {
+  for (const { text, bytes } of known) {
+    if (bytes.length === to - from && isAt(bytes, source, from)) return text;
+  }
+  return "";
+}
+
+function isAt(bytes: Uint8Array, source: Uint8Array, from: number): boolean {
+  for (let at = 0; at < bytes.length; at++) if (source[from + at] !== bytes[at]) return false;
+  return true;
 }
 
 function parse(text: string): unknown {

@@ -1,4 +1,4 @@
-import { MemberReader } from "./members.ts";
+import { MemberPaths, MemberReader } from "./members.ts";
 import { EventSplitter } from "./sse.ts";
 
 /** What an answer says of its own cost; a figure that it does not give is left out, never 0. */
@@ -20,17 +20,18 @@ export interface Usage {
  * Where the servers put their figures. llama.cpp: tools/server/server-task.cpp, `to_json_*`; `stats.to_json()` is `timings`.
  * `tokens_cached` of `/completion` is not among them: it counts what the slot holds after the answer.
  */
-const PATHS: ReadonlySet<string> = new Set([
+const FIGURE_PATHS = [
   "usage", // JSON answers of all; message_delta of /v1/messages; the last chunk of /v1/chat/completions
   "message.usage", // message_start of /v1/messages
   "response.usage", // response.completed of /v1/responses
   "timings", // all endpoints of llama-server but /v1/messages
   "tokens_evaluated", // /completion: the whole prompt, in spite of its name
   "tokens_predicted", // /completion
-  "prompt_progress", // chunks before the first token, for clients that ask with `return_progress`
-  "type",
   "error.type",
-]);
+];
+const ALWAYS = new MemberPaths(FIGURE_PATHS);
+/** What tells the first token from the events before it; chunks with `prompt_progress` come to clients that ask for it. */
+const UNTIL_FIRST_TOKEN = new MemberPaths([...FIGURE_PATHS, "type", "prompt_progress"]);
 
 /** What of these is looked at; `cached_tokens` stands in the `…_tokens_details`. */
 const FIGURES: ReadonlySet<string> = new Set([
@@ -56,7 +57,7 @@ export class UsageReader {
   /** Whether the answer is an event stream. */
   readonly isStream: boolean;
   readonly #read: (chunk: Uint8Array) => void;
-  readonly #members: MemberReader;
+  readonly #members = new MemberReader(UNTIL_FIRST_TOKEN, (path, value) => this.#note(path, value));
   readonly #figures = new Map<string, number>();
   #inputIsWhole = false;
   #errorType: string | undefined;
@@ -66,7 +67,6 @@ export class UsageReader {
 
   /** Bodies that are neither JSON nor an event stream are not looked at. */
   constructor(contentType: string) {
-    this.#members = new MemberReader(PATHS, (path, value) => this.#note(path, value));
     const type = contentType.split(";")[0]!.trim().toLowerCase();
     this.isStream = type === "text/event-stream";
     this.#read = this.#readerFor(type);
@@ -109,7 +109,7 @@ export class UsageReader {
     if (this.#eventIsObject && this.#eventCarriesToken) this.#tokenSeen = true;
     this.#eventIsObject = undefined;
     this.#eventCarriesToken = true;
-    this.#members.reset();
+    this.#members.reset(this.#tokenSeen ? ALWAYS : UNTIL_FIRST_TOKEN);
   }
 
   #note(path: string, value: unknown): void {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { MemberReader } from "../../src/usage/members.ts";
+import { MemberPaths, MemberReader } from "../../src/usage/members.ts";
 import { property, type Random, seeded } from "../support/seeded.ts";
 import { cuts } from "./pieces.ts";
 
-const WANTED = new Set(["usage", "message.usage", "type", "n"]);
+const WANTED = new MemberPaths(["usage", "message.usage", "type", "n"]);
 
 function read(chunks: readonly Uint8Array[]): [string, unknown][] {
   const found: [string, unknown][] = [];

@@ -1,0 +1,133 @@
+/**
+ * What the report costs a request: two proxies before the same upstream, one with the report (lines to /dev/null, metrics,
+ * an open page) and one without, asked in turns by the same client. `bun scripts/bench/report.ts [requests]`
+ */
+import { openSync, writeSync } from "node:fs";
+import { startProxy } from "../../src/proxy/server.ts";
+import { createReport } from "../../src/report/report.ts";
+
+/** Of a usual Claude Code request and its answer. */
+const BODY_BYTES = 80_000;
+const TOKENS = 200;
+const WARM_UP = 300;
+
+const [role = "2000", upstream = ""] = process.argv.slice(2);
+if (role === "upstream") serveAnswers();
+else if (role === "plain" || role === "report") serveProxy(role, upstream);
+else await measure(Number(role));
+
+type Which = "plain" | "report";
+
+async function measure(requests: number): Promise<void> {
+  const answers = await start("upstream");
+  const proxies = {
+    plain: await start("plain", answers.origin),
+    report: await start("report", answers.origin),
+  };
+  const page = await fetch(`${proxies.report.origin}/cache-proxy/events`);
+  void page.body?.pipeTo(new WritableStream());
+  const times: Record<Which, Answered[]> = { plain: [], report: [] };
+  const order: readonly Which[] = ["plain", "report", "report", "plain"];
+  let before = { plain: 0, report: 0 };
+  for (let at = 0; at < WARM_UP + requests * 2; at++) {
+    if (at === WARM_UP) before = { plain: await cpu(proxies.plain), report: await cpu(proxies.report) };
+    const which = order[at % order.length]!;
+    const answered = await ask(proxies[which].origin);
+    if (at >= WARM_UP) times[which].push(answered);
+  }
+  for (const which of ["plain", "report"] as const) {
+    const used = ((await cpu(proxies[which])) - before[which]) / times[which].length;
+    const [first, last] = [times[which].map(({ first }) => first), times[which].map(({ last }) => last)];
+    console.log(
+      `${which.padEnd(6)}  first byte ${spread(first)}  last byte ${spread(last)}  CPU ${used.toFixed(0)} µs a request`,
+    );
+  }
+  for (const { child } of [answers, ...Object.values(proxies)]) child.kill();
+}
+
+/** A part in a process of its own, so that its CPU time is its own. */
+async function start(...args: string[]): Promise<{ origin: string; child: Bun.Subprocess }> {
+  const child = Bun.spawn([process.execPath, import.meta.path, ...args], {
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const { value } = await child.stdout.getReader().read();
+  return { origin: new TextDecoder().decode(value).trim(), child };
+}
+
+/** Milliseconds from the sending of the request. */
+interface Answered {
+  readonly first: number;
+  readonly last: number;
+}
+
+async function ask(origin: string): Promise<Answered> {
+  const messages = [{ role: "user", content: "x".repeat(BODY_BYTES) }];
+  const body = JSON.stringify({ model: "m", stream: true, messages });
+  const begun = performance.now();
+  const answer = await fetch(`${origin}/v1/messages`, { method: "POST", body });
+  let first: number | undefined;
+  for await (const _ of answer.body!) first ??= performance.now() - begun;
+  return { first: first ?? Number.NaN, last: performance.now() - begun };
+}
+
+function spread(times: readonly number[]): string {
+  const sorted = times.toSorted((a, b) => a - b);
+  const [p50, p90] = [0.5, 0.9].map((part) => sorted[Math.floor(sorted.length * part)]!.toFixed(3));
+  return `p50 ${p50} p90 ${p90} ms`;
+}
+
+async function cpu({ origin }: { origin: string }): Promise<number> {
+  return Number(await (await fetch(`${origin}/cache-proxy/cpu`)).text());
+}
+
+function serveAnswers(): void {
+  const event = (data: object): string => `data: ${JSON.stringify(data)}\n\n`;
+  const usage = { cache_read_input_tokens: 19_000, input_tokens: 500, output_tokens: 0 };
+  const token = event({
+    type: "content_block_delta",
+    index: 0,
+    delta: { type: "text_delta", text: " word" },
+  });
+  const first = event({ type: "message_start", message: { usage } }) + token;
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(request) {
+      await request.arrayBuffer();
+      const body = new ReadableStream({
+        async start(controller) {
+          controller.enqueue(first);
+          // Ten at a time: faster than any model makes them.
+          for (let sent = 0; sent < TOKENS; sent += 10) {
+            await Bun.sleep(1);
+            controller.enqueue(token.repeat(10));
+          }
+          controller.close();
+        },
+      });
+      return new Response(body, { headers: { "content-type": "text/event-stream" } });
+    },
+  });
+  console.log(server.url.origin);
+}
+
+function serveProxy(kind: "plain" | "report", origin: string): void {
+  const sink = openSync("/dev/null", "w");
+  const write = (text: string): void => void writeSync(sink, text);
+  const to = { origin, basePath: "" };
+  const report = createReport({ upstream: to, logFormat: "text", quiet: false, isTerminal: false, write });
+  const proxy = startProxy({
+    ...{ host: "127.0.0.1", port: 0, upstream: to, allowHosts: [] },
+    rewrite: (body) => ({ body, notes: [], facts: { model: "m", stream: true, tools: 14 } }),
+    watcher: kind === "report" ? report.watcher : undefined,
+    own: (request) => (request.url.endsWith("/cpu") ? new Response(String(usedCpu())) : report.own(request)),
+  });
+  console.log(proxy.url);
+}
+
+/** Microseconds since the start. */
+function usedCpu(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
