@@ -28,7 +28,7 @@ export function release(body: Uint8Array): void {
 // --- internal ---
 
 /** Smaller ones are the garbage collector's. */
-const RELEASED_BYTES = 2 ** 20;
+const RELEASED_BYTES = 2 ** 14;
 
 /** fetch throws for these with a body; RFC 9110 section 9.3 gives a body no meaning in any of them. */
 const METHODS_WITHOUT_BODY: ReadonlySet<string> = new Set(["GET", "HEAD", "TRACE"]);

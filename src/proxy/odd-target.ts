@@ -1,6 +1,4 @@
-import http, { type IncomingMessage } from "node:http";
-import https from "node:https";
-import { Readable } from "node:stream";
+import type { IncomingMessage } from "node:http";
 
 /** The part of fetch's options that these few requests need. */
 export interface OddRequest {
@@ -16,11 +14,13 @@ export function isOdd(url: string): boolean {
 }
 
 /** Sends a request whose target fetch cannot, by node:http, and answers as fetch does: nothing followed, unpacked or pooled. */
-export function sendOdd(url: string, { method, headers, body, signal }: OddRequest): Promise<Response> {
+export async function sendOdd(url: string, { method, headers, body, signal }: OddRequest): Promise<Response> {
   const { protocol, hostname, port } = new URL(url);
   const path = url.slice(url.indexOf("/", url.indexOf("://") + 3));
-  const { request } = protocol === "https:" ? https : http;
-  return new Promise((resolve, reject) => {
+  // Loaded when first needed: hardly any proxy ever does, and it costs memory and 10 ms of the start.
+  const { request } = await import(protocol === "https:" ? "node:https" : "node:http");
+  const { Readable } = await import("node:stream");
+  const message = await new Promise<IncomingMessage>((resolve, reject) => {
     const sent = request({
       hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
       port,
@@ -30,22 +30,22 @@ export function sendOdd(url: string, { method, headers, body, signal }: OddReque
       agent: false,
       signal,
     });
-    sent.on("response", (message) => resolve(responseOf(message, method)));
+    sent.on("response", resolve);
     sent.on("error", reject);
     sent.end(body);
   });
+  const hasBody = method !== "HEAD" && !WITHOUT_BODY.has(message.statusCode);
+  const stream = hasBody ? (Readable.toWeb(message) as unknown as ReadableStream<Uint8Array>) : null;
+  return new Response(stream, { status: message.statusCode as number, headers: headersOf(message) });
 }
 
 // --- internal ---
 
 const WITHOUT_BODY: ReadonlySet<number | undefined> = new Set([204, 205, 304]);
 
-function responseOf(message: IncomingMessage, method: string): Response {
+function headersOf({ rawHeaders }: IncomingMessage): Headers {
   const headers = new Headers();
-  const { rawHeaders, statusCode } = message;
   for (let i = 0; i < rawHeaders.length; i += 2)
     headers.append(rawHeaders[i] as string, rawHeaders[i + 1] as string);
-  const hasBody = method !== "HEAD" && !WITHOUT_BODY.has(statusCode);
-  const body = hasBody ? (Readable.toWeb(message) as unknown as ReadableStream<Uint8Array>) : null;
-  return new Response(body, { status: statusCode as number, headers });
+  return headers;
 }
