@@ -63,7 +63,10 @@ async function* watchedChunks(body: ReadableStream<Uint8Array>, { watch, signal 
   }
 }
 
-/** Some servers send the head of their event stream at once and nothing more before the first token. */
+/**
+ * Some servers send the head of their event stream at once and nothing more before the first token. Bun.serve ends the header block with the
+ * first byte of the body only, so that here too the first ping is the first that the client's HTTP parser sees.
+ */
 function patient(upstream: Response, chunks: Chunks, { dialect, limits, sentAt }: Exchange): Chunks {
   if (!dialect || !upstream.ok || !isEventStream(upstream) || upstream.headers.has("content-encoding"))
     return chunks;

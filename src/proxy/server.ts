@@ -40,7 +40,11 @@ export function startProxy(settings: ProxySettings): Proxy {
   return {
     url: server.url.origin,
     port: server.port as number,
-    stop: () => server.stop(),
+    async stop() {
+      await server.stop();
+      // The watcher hears of the last request's end after its last byte, see watched.ts.
+      await new Promise((resolve) => setImmediate(resolve));
+    },
     kill: () => server.stop(true),
   };
 }

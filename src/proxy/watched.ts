@@ -33,7 +33,8 @@ function once(watch: Watch, onEnd: (outcome: Outcome) => void): Watch {
       if (ended) return;
       ended = true;
       contained(() => onEnd(outcome));
-      contained(() => watch.end(outcome));
+      // Only after the client's last bytes are on their way: here the watcher sums up, and writes its line.
+      setImmediate(() => contained(() => watch.end(outcome)));
     },
   };
 }

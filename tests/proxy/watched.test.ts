@@ -152,6 +152,17 @@ describe("the watcher", () => {
     });
   }
 
+  test("has heard of every end when the proxy has stopped", async () => {
+    const recorder = new Recorder();
+    await using upstream = await startUpstream(({ write }) => write(answerText("ok")));
+    await using proxy = proxyTo(upstream.origin, { watcher: recorder });
+    const answer = read(proxy.port);
+    while (upstream.requests.length === 0) await Bun.sleep(1);
+    await proxy.stop();
+    expect(recorder.calls.at(-1)).toEqual(["end", "complete"]);
+    expect(await answer).toBe("ok");
+  });
+
   test("is not told of requests that are refused or the proxy's own", async () => {
     const recorder = new Recorder();
     await using proxy = proxyTo("http://127.0.0.1:9", { watcher: recorder, limits: { requestBytes: 3 } });
