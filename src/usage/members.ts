@@ -15,13 +15,21 @@ const MAX_VALUE_BYTES = 4096;
 /** Which members are read: `usage`, `message.usage`. Made once and used for many texts. */
 export class MemberPaths {
   readonly paths: ReadonlySet<string>;
-  /** Every name in the paths, with its bytes. */
-  readonly names: readonly Name[];
+  /** Every name in the paths, by its length: one look tells most other names apart. */
+  readonly #names: Name[][] = [];
 
   constructor(paths: readonly string[]) {
     this.paths = new Set(paths);
-    const names = new Set(paths.flatMap((path) => path.split(".")));
-    this.names = [...names].map((text) => ({ text, bytes: Buffer.from(text) }));
+    for (const text of new Set(paths.flatMap((path) => path.split(".")))) {
+      const bytes = Buffer.from(text);
+      this.#names[bytes.length] = [...(this.#names[bytes.length] ?? []), { text, bytes }];
+    }
+  }
+
+  /** The name that stands in `source` from `from` up to `to`; "" when it is in none of the paths. */
+  nameAt(source: Uint8Array, from: number, to: number): string {
+    const sameLength = this.#names[to - from];
+    return sameLength?.find(({ bytes }) => isAt(bytes, source, from))?.text ?? "";
   }
 }
 
@@ -123,7 +131,7 @@ export class MemberReader {
     if (!this.#expectsName || this.#keeping || this.#depth > MAX_DEPTH) return;
     this.#expectsName = false;
     this.#names[this.#depth] = "";
-    this.#startKeeping("name", at);
+    if (this.#depth === 1 || this.#names[1]) this.#startKeeping("name", at);
   }
 
   /** Most names are compared where they stand: keeping each of them would be most of the time that reading takes. */
@@ -132,8 +140,8 @@ export class MemberReader {
     if (!isWhole) this.#keep(bytes, at);
     if (this.#keeping) {
       this.#names[this.#depth] = isWhole
-        ? recognise(this.#wanted.names, bytes, this.#from, at)
-        : recognise(this.#wanted.names, this.#kept, 0, this.#length);
+        ? this.#wanted.nameAt(bytes, this.#from, at)
+        : this.#wanted.nameAt(this.#kept, 0, this.#length);
     }
     this.#keeping = undefined;
   }
@@ -141,9 +149,8 @@ export class MemberReader {
   #startValue(at: number): void {
     if (this.#keeping || this.#depth === 0 || this.#depth > MAX_DEPTH || !this.#isObject[this.#depth]) return;
     const name = this.#names[this.#depth];
-    const parent = this.#depth === 2 ? this.#names[1] : undefined;
-    if (!name || parent === "") return;
-    this.#path = parent ? `${parent}.${name}` : name;
+    if (!name) return;
+    this.#path = this.#depth === 1 ? name : `${this.#names[1]}.${name}`;
     if (!this.#wanted.paths.has(this.#path)) return;
     this.#valueDepth = this.#depth;
     this.#startKeeping("value", at);
@@ -189,14 +196,6 @@ export class MemberReader {
     this.#kept.set(bytes.subarray(this.#from, this.#from + added), this.#length);
     this.#length += added;
   }
-}
-
-/** The name that stands there; "" when it is none of the known ones. */
-function recognise(known: readonly Name[], source: Uint8Array, from: number, to: number): string {
-  for (const { text, bytes } of known) {
-    if (bytes.length === to - from && isAt(bytes, source, from)) return text;
-  }
-  return "";
 }
 
 function isAt(bytes: Uint8Array, source: Uint8Array, from: number): boolean {
