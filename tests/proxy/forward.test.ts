@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { rawClient, request, unchunked } from "../support/client.ts";
 import { ownError, proxyTo } from "../support/proxy.ts";
+import { seeded } from "../support/seeded.ts";
 import { type Arrived, answerText, chunkedHead, chunkOf, startUpstream } from "../support/upstream.ts";
 
 const answerOk = () => startUpstream((connection) => connection.write(answerText("ok")));
@@ -463,5 +464,28 @@ describe("streaming", () => {
     expect(unchunked(await client.until("\r\n0\r\n\r\n"))).toBe(
       "data: 0\n\ndata: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\n",
     );
+  });
+
+  test("however the bytes are cut, the client gets the same", async () => {
+    const first = Number(process.env.CACHE_PROXY_SEED ?? Math.floor(Math.random() * 2 ** 31));
+    const text = 'event: a\r\ndata: {"text":"\u00fcber \u{1f600}\u200b"}\r\n\r\n'.repeat(20);
+    for (let seed = first; seed < first + 20; seed++) {
+      const random = seeded(seed);
+      const bytes = Buffer.from(text);
+      await using upstream = await startUpstream(async (connection) => {
+        connection.write(chunkedHead());
+        for (let at = 0; at < bytes.length; ) {
+          const piece = bytes.subarray(at, at + 1 + random.below(random.pick([1, 7, 200])));
+          connection.write(
+            Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from("\r\n")]),
+          );
+          if (random.chance(0.1)) await connection.drained();
+          at += piece.length;
+        }
+        connection.write("0\r\n\r\n");
+      });
+      await using proxy = proxyTo(upstream.origin);
+      expect({ seed, text: await (await fetch(proxy.url)).text() }).toEqual({ seed, text });
+    }
   });
 });

@@ -1,0 +1,20 @@
+/** A certificate for `localhost` and 127.0.0.1, signed by itself and good for a hundred years, for tests only: the key is public. */
+export const certificate = `-----BEGIN CERTIFICATE-----
+MIIBnDCCAUGgAwIBAgIURp2ou1CODFHr8TiXhewwen0fRXswCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMzA5NDIyM1oYDzIxMjYxMDMw
+MDk0MjIzWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAS+5MpEQUxOdjX0OWo3KSQm3Q1IkaE+VJuQDxF0UlMUzRc8pETDcees
+vlmiguaf8OHYwB5A1mVBxw2WKPBUaaPKo28wbTAdBgNVHQ4EFgQULe4tdlzGKKf3
+jrxKCJUBW7BPqFowHwYDVR0jBBgwFoAULe4tdlzGKKf3jrxKCJUBW7BPqFowDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSQAwRgIhAKI5iveJOlr5VXz5XoXAOcI+wuvGRoxyfwGuab6iJxPCAiEA
+xv633pRJVB+M+DrGPBjXYhGnJlAHo6p86hmpQg852io=
+-----END CERTIFICATE-----
+`;
+
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgr+IdZJkJUAIpwbpR
+k4TUo/SRONjlSbsAgBzxawKRD+ChRANCAAS+5MpEQUxOdjX0OWo3KSQm3Q1IkaE+
+VJuQDxF0UlMUzRc8pETDceesvlmiguaf8OHYwB5A1mVBxw2WKPBUaaPK
+-----END PRIVATE KEY-----
+`;
