@@ -1,3 +1,4 @@
+import { ask } from "./ask.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** What a server says of itself on `GET /props`; `undefined` is what its answer does not show. */
@@ -26,17 +27,9 @@ export const UNKNOWN_SERVER: ServerFacts = Object.freeze({ strictAlternation: fa
 /** Asks `GET /props` once; never throws. */
 export async function askProps(upstream: Upstream, timeoutMs: number = PROPS_TIMEOUT_MS): Promise<Answer> {
   try {
-    const signal = AbortSignal.timeout(timeoutMs);
-    const answer = await fetch(`${upstream.origin}${upstream.basePath}/props`, {
-      signal,
-      redirect: "manual",
-    });
-    if (!answer.ok) {
-      await answer.body?.cancel();
-      return { status: answer.status };
-    }
-    const facts = factsOf(await answer.json().catch(() => undefined));
-    return facts ? { facts } : { status: answer.status };
+    const { status, json } = await ask(upstream, "/props", AbortSignal.timeout(timeoutMs));
+    const facts = factsOf(json);
+    return facts ? { facts } : { status };
   } catch (error) {
     return { cause: causeOf(error) };
   }

@@ -1,3 +1,4 @@
+import { ask } from "./ask.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** A slot of llama-server that is evaluating a prompt. */
@@ -18,15 +19,7 @@ export async function askSlots(
   upstream: Upstream,
   signal: AbortSignal,
 ): Promise<PrefillingSlot[] | undefined> {
-  const response = await fetch(`${upstream.origin}${upstream.basePath}/slots`, {
-    signal,
-    redirect: "manual",
-  });
-  if (response.status !== 200) {
-    await response.body?.cancel();
-    return undefined;
-  }
-  return readSlots(await response.json().catch(() => undefined));
+  return readSlots((await ask(upstream, "/slots", signal)).json);
 }
 
 /**
