@@ -70,14 +70,16 @@ function blocksOf(content: Turn["content"]): readonly Block[] {
   return typeof content === "string" ? [{ type: "text", text: content }] : content;
 }
 
-/** The texts of a request that are nowhere in a history. */
+/** The texts of a request that are nowhere in a history. Markers of the tokens left are dropped on purpose: they do not stay. */
 function lostFrom({ body }: Recorded, history: readonly string[]): string[] {
   const { messages } = JSON.parse(Buffer.from(body).toString()) as Conversation;
   const all = history.join("\n");
   return messages
     .flatMap(({ content }) => blocksOf(content).flatMap(textsOf))
-    .filter((text) => !all.includes(inJson(text)));
+    .filter((text) => !MARKER.test(text) && !all.includes(inJson(text)));
 }
+
+const MARKER = /^\s*<total_tokens>[^<]*<\/total_tokens>\s*$/;
 
 function textsOf(block: Block): string[] {
   if (block.type === "text") return [block.text ?? ""];

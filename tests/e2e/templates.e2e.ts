@@ -1,14 +1,14 @@
 /** Today's Claude Code on every kind of chat template: no request fails, and each turn finds the one before it in the cache. */
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { claudeCode, newestVersion } from "./setup/claude-code.ts";
 import type { ModelKind } from "./setup/models.ts";
+import { type Comparison, type RecordedStep, requestTable, summaryTable } from "./support/comparison.ts";
 import { startLlamaServer } from "./support/llama-server.ts";
 import { startProxy } from "./support/proxy.ts";
 import type { Recorded } from "./support/recording.ts";
 import { type Measured, replayAll } from "./support/replay.ts";
 import { type Step, stepsOf } from "./support/steps.ts";
 import { recordStory, STORIES } from "./support/stories.ts";
-import { table } from "./support/table.ts";
 
 interface Case {
   readonly template: string;
@@ -28,25 +28,25 @@ const CASES: readonly Case[] = [
   { template: "deepseek-ai-DeepSeek-V3.2", kind: "dense" },
 ];
 
+const comparisons: Comparison[] = [];
+
 for (const version of new Set(["2.1.330", await newestVersion()])) {
   for (const one of CASES) {
     test(`Claude Code ${version} on ${one.template}, ${one.kind}: no error, and what was sent before is cached`, async () => {
       const recorded = await recordedBy(version);
       const requests = recorded.map(({ request }) => request);
       const [raw, proxied] = await Promise.all([measureRaw(one, requests), measureProxied(one, requests)]);
-      console.log(tableOf(`${version}, ${one.template}, ${one.kind}`, recorded, raw, proxied));
-      expect(complaints(one, recorded, proxied)).toEqual([]);
+      const comparison = { title: `${version}, ${one.template}, ${one.kind}`, recorded, raw, proxied };
+      comparisons.push(comparison);
+      console.log(requestTable(comparison));
+      expect(complaints(one, comparison)).toEqual([]);
     }, 300_000);
   }
 }
 
-// --- internal ---
+afterAll(() => console.log(summaryTable(comparisons)));
 
-interface RecordedStep {
-  readonly story: string;
-  readonly step: Step;
-  readonly request: Recorded;
-}
+// --- internal ---
 
 const recordings = new Map<string, Promise<RecordedStep[]>>();
 
@@ -82,28 +82,21 @@ async function measureProxied({ kind, template }: Case, requests: readonly Recor
 }
 
 /** What is not as it must be, in words that say which request and by how many tokens. */
-function complaints(one: Case, recorded: readonly RecordedStep[], measured: readonly Measured[]): string[] {
-  const failed = measured.flatMap(({ status, answer }, at) =>
-    status === 200 ? [] : [`${nameOf(recorded[at])}: status ${status}, ${answer.slice(0, 200)}`],
-  );
-  const cold = recorded.flatMap((entry, at) => {
-    const least = leastCached(one, entry.step, measured) ?? secondSession(one, recorded, measured, at);
-    const { cached = 0 } = measured[at] ?? {};
-    return least === undefined || cached >= least
-      ? []
-      : [`${nameOf(entry)} (${at}): ${cached} cached of at least ${Math.ceil(least)}`];
+function complaints(one: Case, { recorded, proxied }: Comparison): string[] {
+  return recorded.flatMap(({ story, step }, at) => {
+    const { status, answer, cached = 0 } = proxied[at] as Measured;
+    const name = `${story}, ${step.kind}, request ${at}`;
+    if (status !== 200) return [`${name}: status ${status}, ${answer.slice(0, 200)}`];
+    const isSecond = step.kind === "first" && story === "two sessions" && recorded[at - 1]?.story === story;
+    const least = isSecond ? leastInNewSession(one, proxied[at]) : leastCached(one, step, proxied);
+    return cached >= least ? [] : [`${name}: ${cached} cached of at least ${Math.ceil(least)}`];
   });
-  return [...failed, ...cold];
 }
 
-/** How many tokens of a turn must come from the cache; undefined where nothing is known to be in it. */
-function leastCached(
-  { kind, keepsThinking }: Case,
-  step: Step,
-  measured: readonly Measured[],
-): number | undefined {
+/** How many tokens of a turn must come from the cache. */
+function leastCached({ kind, keepsThinking }: Case, step: Step, measured: readonly Measured[]): number {
   // What new tools cost is another story: tools.e2e.ts.
-  if (step.kind === "first" || step.kind === "new tools") return undefined;
+  if (step.kind === "first" || step.kind === "new tools") return 0;
   const keptFrom = step.kind === "new words" && !keepsThinking ? step.spoken : step.previous;
   const before = tokens(measured[keptFrom]);
   // A hybrid model goes back to its last checkpoint, at the start of a turn or 516 tokens before a prompt's end.
@@ -111,49 +104,10 @@ function leastCached(
 }
 
 /** A new session in a project, set up as the README advises, begins with nearly all of its prompt cached. */
-function secondSession(
-  { kind }: Case,
-  recorded: readonly RecordedStep[],
-  measured: readonly Measured[],
-  at: number,
-): number | undefined {
-  if (recorded[at]?.story !== "two sessions" || recorded[at - 1]?.story !== "two sessions") return undefined;
-  return (kind === "hybrid" ? 0.97 : 0.99) * tokens(measured[at]);
+function leastInNewSession({ kind }: Case, measured: Measured | undefined): number {
+  return (kind === "hybrid" ? 0.97 : 0.99) * tokens(measured);
 }
 
 function tokens(measured: Measured | undefined): number {
   return (measured?.cached ?? 0) + (measured?.evaluated ?? 0);
-}
-
-function nameOf(entry: RecordedStep | undefined): string {
-  return `${entry?.story}, ${entry?.step.kind}`;
-}
-
-function tableOf(
-  title: string,
-  recorded: readonly RecordedStep[],
-  raw: readonly Measured[],
-  proxied: readonly Measured[],
-): string {
-  const rows = recorded.map(({ story, step }, at) => [
-    story,
-    step.kind,
-    ...figures(raw[at]),
-    ...figures(proxied[at]),
-  ]);
-  const total = (all: readonly Measured[]) => [
-    "",
-    ...(["cached", "evaluated"] as const).map((key) => sum(all, key)),
-  ];
-  const head = ["", "", "raw:", "cached", "evaluated", "proxied:", "cached", "evaluated"];
-  return `\n${title}\n${table(head, [...rows, ["all", "", ...total(raw), ...total(proxied)]])}\n`;
-}
-
-/** The status only where it is not as it should be. */
-function figures({ status, cached, evaluated }: Measured = { status: 0, prompt: "", answer: "" }) {
-  return [status === 200 ? "" : `HTTP ${status}`, cached, evaluated];
-}
-
-function sum(all: readonly Measured[], key: "cached" | "evaluated"): number {
-  return all.reduce((total, one) => total + (one[key] ?? 0), 0);
 }

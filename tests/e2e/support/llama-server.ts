@@ -12,17 +12,24 @@ export interface LlamaServer extends TestServer {
   sharedTokens(one: string, other: string): Promise<number>;
 }
 
-/** Starts a real llama-server with one slot on a free port. `template` is a file name of llama.cpp's models/templates. */
-export async function startLlamaServer(kind: ModelKind, template: string): Promise<LlamaServer> {
+/** Starts a real llama-server with one slot on a free port. `template` is a file name of llama.cpp's models/templates; later `flags` win. */
+export async function startLlamaServer(
+  kind: ModelKind,
+  template: string,
+  ...flags: string[]
+): Promise<LlamaServer> {
   const [binary, weights, templateFile] = await Promise.all([
     llamaServer(),
     model(kind),
     llamaModels(`templates/${template}`),
   ]);
-  const child = startChild([binary, "--model", weights, "--chat-template-file", templateFile, ...FLAGS], {
-    // With this, GET /slots shows the rendered prompt (llama.cpp tools/server/server-context.cpp, server_slot::to_json).
-    env: { LLAMA_SERVER_SLOTS_DEBUG: "1" },
-  });
+  const child = startChild(
+    [binary, "--model", weights, "--chat-template-file", templateFile, ...FLAGS, ...flags],
+    {
+      // With this, GET /slots shows the rendered prompt (llama.cpp tools/server/server-context.cpp, server_slot::to_json).
+      env: { LLAMA_SERVER_SLOTS_DEBUG: "1" },
+    },
+  );
   const listening = child.said(/listening on (http:\S+)/);
   const [, origin = ""] = await within(60_000, listening, child.messages);
   return { origin, ...questions(origin), [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };

@@ -1,8 +1,7 @@
+export type Cell = string | number | undefined;
+
 /** Lines up the columns of a table for the terminal; numbers to the right, a blank for what is unknown. */
-export function table(
-  head: readonly string[],
-  rows: readonly (readonly (string | number | undefined)[])[],
-): string {
+export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const lines = [head, ...rows].map((row) => row.map(show));
   const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   const numeric = head.map((_, column) => rows.every((row) => typeof row[column] !== "string"));
@@ -13,6 +12,6 @@ export function table(
 
 // --- internal ---
 
-function show(cell: string | number | undefined): string {
+function show(cell: Cell): string {
   return typeof cell === "number" ? cell.toLocaleString("en").replaceAll(",", " ") : (cell ?? "");
 }
