@@ -23,8 +23,9 @@ export function isReminder(bytes: Buffer, text: StringValue): boolean {
 
 /** The text as a reminder: wrapped unless it already is. */
 export function asReminder(bytes: Buffer, text: StringValue): RawText {
-  const raw = rawOf(bytes, text);
-  return isReminder(bytes, text) ? raw : concat(`${OPEN}\\n`, raw, `\\n${CLOSE}`);
+  const wrapped = isReminder(bytes, text);
+  const raw = bytes.subarray(text.start + 1, text.end - 1);
+  return wrapped ? raw : concat(`${OPEN}\\n`, raw, `\\n${CLOSE}`);
 }
 
 /** The text with a line above it that says whose words they are. */

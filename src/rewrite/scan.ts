@@ -56,12 +56,12 @@ export class Unscannable extends Error {
  * string only as far as finding its end needs.
  */
 export function scan(bytes: Buffer, shape: Shape): Document {
-  const scanner = new Scanner(bytes);
-  return { bytes, root: scanner.document(shape) };
+  return { bytes, root: new Scanner(bytes).document(compiled(shape)) };
 }
 
 /** The text of a string value. Throws `Unscannable` when its escapes are no JSON or its bytes no UTF-8. */
 export function textOf(bytes: Buffer, value: StringValue): string {
+  if (isPlainWord(bytes, value)) return bytes.toString("latin1", value.start + 1, value.end - 1);
   try {
     return JSON.parse(UTF8.decode(bytes.subarray(value.start, value.end)));
   } catch {
@@ -95,6 +95,28 @@ const NEAR = 12;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const ATOM_END = /[\s,\]}]/;
 
+/** A shape with its keys as bytes: to compare bytes costs a tenth of making a string of each key. */
+interface Compiled {
+  readonly keys: readonly Key[];
+  readonly each: Compiled | undefined;
+  readonly first: Compiled | undefined;
+}
+
+interface Key {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly shape: Compiled;
+}
+
+function compiled({ members = {}, each, first }: Shape): Compiled {
+  const keys = Object.entries(members).map(([name, shape]) => ({
+    name,
+    bytes: Buffer.from(name),
+    shape: compiled(shape),
+  }));
+  return { keys, each: each && compiled(each), first: first && compiled(first) };
+}
+
 class Scanner {
   private readonly bytes: Buffer;
   private position = 0;
@@ -104,7 +126,7 @@ class Scanner {
     this.bytes = bytes;
   }
 
-  document(shape: Shape): ObjectValue {
+  document(shape: Compiled): ObjectValue {
     if (this.next() !== OPEN_BRACE) throw this.bad("a JSON object");
     const root = this.object(shape);
     if (this.next() !== undefined) throw this.bad("the end");
@@ -112,7 +134,7 @@ class Scanner {
   }
 
   /** Reads the value at the position; without a shape nothing is allocated for it. */
-  private value(shape: Shape | undefined): Value | undefined {
+  private value(shape: Compiled | undefined): Value | undefined {
     const first = this.next();
     if (first === QUOTE) return this.string(shape !== undefined);
     if (first === OPEN_BRACE) return this.object(shape);
@@ -120,30 +142,25 @@ class Scanner {
     return this.atom();
   }
 
-  private object(shape: Shape | undefined): ObjectValue {
+  private object(shape: Compiled | undefined): ObjectValue {
     const start = this.enter();
-    const members: Record<string, Value> | undefined = shape?.members && Object.create(null);
+    const members: Record<string, Value> | undefined = shape && Object.create(null);
     if (this.next() === CLOSE_BRACE) this.position++;
     else
       do {
-        if (this.next() !== QUOTE) throw this.bad("a key");
-        const keyStart = this.position;
-        this.string(false);
-        const key = members && this.wanted(shape?.members, keyStart, this.position);
+        const key = this.key(shape);
         this.expect(COLON, "a colon");
-        const value = this.value(key === undefined ? undefined : shape?.members?.[key]);
+        const value = this.value(key?.shape);
         if (key === undefined || members === undefined) continue;
-        if (key in members)
-          throw new Unscannable(`the key ${JSON.stringify(key)} stands twice in one object`);
-        members[key] = value as Value;
+        if (key.name in members)
+          throw new Unscannable(`the key ${JSON.stringify(key.name)} stands twice in one object`);
+        members[key.name] = value as Value;
       } while (this.another(CLOSE_BRACE));
     this.depth--;
-    return shape === undefined
-      ? NOTHING
-      : { kind: "object", start, end: this.position, members: members ?? NO_MEMBERS };
+    return members === undefined ? NOTHING : { kind: "object", start, end: this.position, members };
   }
 
-  private array(shape: Shape | undefined): ArrayValue | ObjectValue {
+  private array(shape: Compiled | undefined): ArrayValue | ObjectValue {
     const start = this.enter();
     const items: Value[] = [];
     let element = shape?.each ?? shape?.first;
@@ -196,16 +213,22 @@ class Scanner {
     return { kind: "atom", start, end: this.position };
   }
 
-  /** The name of a wanted member, when the key at `[start, end)` (quotes included) is one. */
-  private wanted(
-    members: Readonly<Record<string, Shape>> | undefined,
-    start: number,
-    end: number,
-  ): string | undefined {
-    if (end - start > 256) return undefined;
-    const raw = this.bytes.toString("latin1", start + 1, end - 1);
-    const key = raw.includes("\\") ? textOf(this.bytes, { kind: "string", start, end }) : raw;
-    return members !== undefined && Object.hasOwn(members, key) ? key : undefined;
+  /** Reads a key; returns it when the shape asks for its member. */
+  private key(shape: Compiled | undefined): Key | undefined {
+    if (this.next() !== QUOTE) throw this.bad("a key");
+    const start = this.position;
+    this.string(false);
+    if (shape === undefined || shape.keys.length === 0) return undefined;
+    return this.wanted(shape.keys, start, this.position);
+  }
+
+  /** Which of the keys stands at `[start, end)`, quotes included; it may be written with escapes. */
+  private wanted(keys: readonly Key[], start: number, end: number): Key | undefined {
+    const { bytes } = this;
+    const same = keys.find((key) => isAt(bytes, start + 1, end - 1, key.bytes));
+    if (same || !hasEscape(bytes, start, end)) return same;
+    const name = textOf(bytes, { kind: "string", start, end });
+    return keys.find((key) => key.name === name);
   }
 
   private enter(): number {
@@ -233,9 +256,8 @@ class Scanner {
   }
 }
 
-const NO_MEMBERS = Object.freeze({});
 /** Stands for a container that nobody asked for. */
-const NOTHING: ObjectValue = { kind: "object", start: 0, end: 0, members: NO_MEMBERS };
+const NOTHING: ObjectValue = { kind: "object", start: 0, end: 0, members: Object.freeze({}) };
 
 /** A byte of a string is escaped when an odd number of backslashes stands before it; the string's own quote ends the count. */
 function isEscaped(bytes: Buffer, at: number): boolean {
@@ -247,4 +269,25 @@ function isEscaped(bytes: Buffer, at: number): boolean {
 function isNumber(text: string): boolean {
   NUMBER.lastIndex = 0;
   return NUMBER.test(text) && NUMBER.lastIndex === text.length;
+}
+
+function isAt(bytes: Buffer, start: number, end: number, wanted: Uint8Array): boolean {
+  if (end - start !== wanted.length) return false;
+  for (let at = 0; at < wanted.length; at++) if (bytes[start + at] !== wanted[at]) return false;
+  return true;
+}
+
+function hasEscape(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (bytes[at] === BACKSLASH) return true;
+  return false;
+}
+
+/** Whether a string is short and needs no decoding, as roles and types do: most calls of `textOf` are for such. */
+function isPlainWord(bytes: Buffer, { start, end }: StringValue): boolean {
+  if (end - start > 32) return false;
+  for (let at = start + 1; at < end - 1; at++) {
+    const byte = bytes[at]!;
+    if (byte < SPACE || byte > 0x7e || byte === BACKSLASH) return false;
+  }
+  return true;
 }

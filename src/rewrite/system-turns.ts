@@ -198,14 +198,16 @@ class UserTurn implements Host {
   }
 
   private resultEdits(): Edit[] {
+    if (!this.result) return [];
     const named = this.blocks.filter(isResult).flatMap((result) => nameLoadedTools(this.bytes, result));
     this.repairs.toolsNamed += named.length;
-    return this.result ? [...named, ...appendToResult(this.bytes, this.result, this.intoResult)] : named;
+    return [...named, ...appendToResult(this.bytes, this.result, this.intoResult)];
   }
 
   private contentEdits(): Edit[] {
     const { content } = this.turn;
     if ("kind" in content) return this.stringEdits(content);
+    if (this.removed.size + this.beforeWords.length + this.atEnd.length === 0) return [];
     const edits = removals(
       this.blocks.map((block) => block.value),
       this.removed,
