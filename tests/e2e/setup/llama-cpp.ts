@@ -50,6 +50,7 @@ async function download(folder: string, packages: string[]): Promise<string> {
 async function requireLibraries(binary: string): Promise<void> {
   const missing = await missingLibraries(binary);
   if (missing.includes("libgomp.so.1") && process.getuid?.() === 0) {
+    await run(["apt-get", "update", "--quiet"]);
     await run(["apt-get", "install", "--yes", "--quiet", "libgomp1"]);
   }
   const still = await missingLibraries(binary);
