@@ -14,7 +14,7 @@ export interface RunningRequest extends Caller {
   readonly request_bytes?: number;
 }
 
-/** Hears of every request. Whatever a listener throws is counted and goes no further. */
+/** Hears of every request, a moment after it happened. Whatever a listener throws is counted and goes no further. */
 export interface Listener {
   /** Handed to the upstream, so from now on it waits. */
   sent?(request: RunningRequest): void;
@@ -25,9 +25,13 @@ export interface Listener {
   passed?(outcome: Outcome, status: number | undefined): void;
 }
 
-/** Makes a record of each inference request from what the forwarding tells of it, and hands it to the listeners. */
+/**
+ * Makes a record of each inference request from what the forwarding tells of it, and hands it to the listeners. They are
+ * called between two turns of the event loop, so that no client waits for a line to be written.
+ */
 export class Recorder implements Watcher {
   readonly #listeners: readonly Listener[];
+  readonly #news: News[] = [];
   #lastId = 0;
   #failures = 0;
 
@@ -41,35 +45,45 @@ export class Recorder implements Watcher {
   }
 
   begin(request: WatchedRequest): Watch {
-    const tell = (call: (listener: Listener) => void): void => this.#tell(call);
+    const tell = (news: News): void => this.#tell(news);
     const endpoint = readEndpoint(request.method, request.path);
     if (!endpoint) return new Passing(tell);
     this.#lastId += 1;
-    return new Recording(describe(this.#lastId, endpoint, request), request.arrivedAt, tell);
+    return new Recording(this.#lastId, endpoint, request, tell);
+  }
+
+  /** Tells the listeners now what they have not heard yet. */
+  flush(): void {
+    for (const news of this.#news.splice(0)) {
+      for (const listener of this.#listeners) this.#contain(() => news(listener));
+    }
   }
 
   // --- internal ---
 
-  #tell(call: (listener: Listener) => void): void {
-    for (const listener of this.#listeners) {
-      try {
-        call(listener);
-      } catch {
-        this.#failures += 1;
-      }
+  #tell(news: News): void {
+    this.#news.push(news);
+    if (this.#news.length === 1) setImmediate(() => this.flush());
+  }
+
+  #contain(call: () => void): void {
+    try {
+      call();
+    } catch {
+      this.#failures += 1;
     }
   }
 }
 
-type Tell = (call: (listener: Listener) => void) => void;
+type News = (listener: Listener) => void;
 
-function describe(id: number, endpoint: string, { headers, facts }: WatchedRequest): RunningRequest {
+type Known = Pick<RunningRequest, "id" | "time" | "endpoint">;
+
+function describe(known: Known, { headers, facts }: WatchedRequest): RunningRequest {
   const model = readModel(facts.model);
   const length = headers.get("content-length");
   return {
-    id,
-    time: new Date().toISOString(),
-    endpoint,
+    ...known,
     ...(model && { model }),
     ...readCaller(headers, facts.tools),
     ...(facts.stream !== undefined && { stream: facts.stream }),
@@ -79,10 +93,10 @@ function describe(id: number, endpoint: string, { headers, facts }: WatchedReque
 
 /** A request that is only counted. */
 class Passing implements Watch {
-  readonly #tell: Tell;
+  readonly #tell: (news: News) => void;
   #status: number | undefined;
 
-  constructor(tell: Tell) {
+  constructor(tell: (news: News) => void) {
     this.#tell = tell;
   }
 
@@ -100,17 +114,20 @@ class Passing implements Watch {
 }
 
 class Recording implements Watch {
-  readonly #request: RunningRequest;
-  readonly #tell: Tell;
+  readonly #known: { readonly id: number; readonly at: number; readonly endpoint: string };
+  readonly #watched: WatchedRequest;
+  readonly #tell: (news: News) => void;
   readonly #moments: { -readonly [name in keyof Moments]: Moments[name] };
+  #described: RunningRequest | undefined;
   #status: number | undefined;
   #reader: UsageReader | undefined;
   #answering = false;
 
-  constructor(request: RunningRequest, arrived: number, tell: Tell) {
-    this.#request = request;
+  constructor(id: number, endpoint: string, watched: WatchedRequest, tell: (news: News) => void) {
+    this.#known = { id, at: Date.now(), endpoint };
+    this.#watched = watched;
     this.#tell = tell;
-    this.#moments = { arrived };
+    this.#moments = { arrived: watched.arrivedAt };
   }
 
   sent(): void {
@@ -135,8 +152,19 @@ class Recording implements Watch {
   }
 
   end(outcome: Outcome): void {
-    const record = this.#record(outcome, performance.now(), this.#reader?.usage ?? {});
-    this.#tell((listener) => listener.ended?.(record));
+    const now = performance.now();
+    let record: RequestRecord | undefined;
+    this.#tell((listener) => {
+      record ??= this.#record(outcome, now, this.#reader?.usage ?? {});
+      listener.ended?.(record);
+    });
+  }
+
+  /** Reading the headers can wait until the request is on its way. */
+  get #request(): RunningRequest {
+    const { id, at, endpoint } = this.#known;
+    this.#described ??= describe({ id, time: new Date(at).toISOString(), endpoint }, this.#watched);
+    return this.#described;
   }
 
   /** A stream begins to answer with its first token: headers and comments also come during the prefill. */

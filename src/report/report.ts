@@ -84,6 +84,7 @@ export function createReport(settings: ReportSettings): Report {
   ]);
 
   function currentStats(): Stats {
+    recorder.flush();
     return stats({ startedAt, totals, running: running.list(), records: ring.list() });
   }
 
@@ -93,12 +94,16 @@ export function createReport(settings: ReportSettings): Report {
       stats: () => Response.json(currentStats()),
       events: () => feed.connect(currentStats()),
       metrics: () => {
+        recorder.flush();
         const source = { totals, running: running.size, failures: recorder.failures };
         const text = renderMetrics({ ...source, startedAt: startedAt.getTime() / 1000 });
         return new Response(text, { headers: { "content-type": METRICS_TYPE } });
       },
     }),
-    summary: () => formatSummary(totals, costliest.list()),
+    summary() {
+      recorder.flush();
+      return formatSummary(totals, costliest.list());
+    },
     close() {
       poll.close();
       feed.close();

@@ -9,8 +9,8 @@ const CLOSE_ARRAY = 0x5d;
 
 /** Members deeper than `message.usage` are never asked for. */
 const MAX_DEPTH = 2;
-/** A `usage` or `timings` object is 100 to 500 bytes; a value longer than this is not one. */
-const MAX_VALUE_BYTES = 4096;
+/** A `usage` or `timings` object is 100 to 500 bytes; a value longer than this is not one. Small enough for Buffer's pool. */
+const MAX_VALUE_BYTES = 2048;
 
 /** Which members are read: `usage`, `message.usage`. Made once and used for many texts. */
 export class MemberPaths {

@@ -53,11 +53,14 @@ test("a streamed answer becomes a record", () => {
   watch.sent();
   watch.answered(200, SSE);
   watch.chunk(START);
+  recorder.flush();
   expect(heard).toEqual(["sent 1"]);
   watch.chunk(TEXT);
+  recorder.flush();
   expect(heard).toEqual(["sent 1", "answering 1"]);
   watch.chunk(END);
   watch.end("complete");
+  recorder.flush();
   expect(heard).toEqual(["sent 1", "answering 1", "ended 1"]);
   expect(records[0]).toMatchObject({
     ...{
@@ -72,10 +75,21 @@ test("a streamed answer becomes a record", () => {
     ...{ status: 200, outcome: "complete" },
     ...{ prompt_tokens: 320, cached_tokens: 20, evaluated_tokens: 300, output_tokens: 7 },
   });
+  recorder.flush();
   const { added_ms, first_byte_ms, first_token_ms, total_ms, time } = records[0]!;
   const times = [0, added_ms!, first_byte_ms!, first_token_ms!, total_ms];
   expect(times).toEqual(times.toSorted((a, b) => a - b));
   expect(Math.abs(Date.parse(time) - Date.now())).toBeLessThan(60_000);
+});
+
+test("no request waits for a listener: they hear of it between two turns of the event loop", async () => {
+  const { recorder, heard } = listening();
+  const watch = recorder.begin(request());
+  watch.sent();
+  watch.end("complete");
+  expect(heard).toEqual([]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(heard).toEqual(["sent 1", "ended 1"]);
 });
 
 test("nothing of the prompt, the answer or the key is in a record", () => {
@@ -85,6 +99,7 @@ test("nothing of the prompt, the answer or the key is in a record", () => {
   watch.answered(200, SSE);
   for (const chunk of [START, TEXT, END]) watch.chunk(chunk);
   watch.end("complete");
+  recorder.flush();
   expect(JSON.stringify(records)).not.toContain("secret");
 });
 
@@ -97,6 +112,7 @@ test("comments, pings and what comes before the upstream's headers are not an an
   watch.chunk(Buffer.from(": still here\n\n"));
   watch.chunk(event({ type: "ping" }));
   watch.end("left");
+  recorder.flush();
   expect(heard).toEqual(["sent 1", "ended 1"]);
   expect(records[0]).toMatchObject({ outcome: "left", status: 200 });
   expect(records[0]).not.toHaveProperty("first_token_ms");
@@ -106,6 +122,7 @@ test("comments, pings and what comes before the upstream's headers are not an an
 test("an upstream that cannot be reached leaves no status and no figures", () => {
   const { recorder, records } = listening();
   recorder.begin(request({ headers: new Headers(), facts: {} })).end("refused");
+  recorder.flush();
   const { time, total_ms, ...rest } = records[0]!;
   expect(rest).toEqual({ id: 1, endpoint: "/v1/messages", outcome: "refused" });
 });
@@ -117,6 +134,7 @@ test("a compressed answer passes unread", () => {
   watch.answered(200, new Headers({ "content-type": "text/event-stream", "content-encoding": "gzip" }));
   watch.chunk(START);
   watch.end("complete");
+  recorder.flush();
   expect(heard).toEqual(["sent 1", "answering 1", "ended 1"]);
   expect(records[0]).not.toHaveProperty("prompt_tokens");
 });
@@ -134,6 +152,7 @@ test("requests that are not for inference are only counted", () => {
     watch.chunk(START);
     watch.end(outcome);
   }
+  recorder.flush();
   expect(heard).toEqual(["passed complete 200", "passed refused undefined"]);
 });
 
@@ -142,6 +161,7 @@ test("ids count up in the order of arrival, whatever the order of the ends", () 
   const [first, second] = [recorder.begin(request()), recorder.begin(request())];
   second!.end("complete");
   first!.end("complete");
+  recorder.flush();
   expect(heard).toEqual(["ended 2", "ended 1"]);
 });
 
@@ -159,6 +179,7 @@ test("a listener that throws stops neither the request nor the other listeners",
   const watch = recorder.begin(request());
   watch.sent();
   watch.end("complete");
+  recorder.flush();
   expect(ended).toEqual([1]);
   expect(recorder.failures).toBe(2);
 });
