@@ -36,9 +36,8 @@ ${[onSystem("macos", project, archives), onSystem("linux", project, archives)].f
     port = free_port
     pid = spawn bin/"cache-proxy", "--port", port.to_s, "--upstream", "http://127.0.0.1:#{free_port}"
     begin
-      # Nothing listens upstream, so the answer is the proxy's own.
-      answer = shell_output("curl -s --retry 10 --retry-connrefused http://127.0.0.1:#{port}/v1/models")
-      assert_match "api_error", answer
+      page = "http://127.0.0.1:#{port}/cache-proxy/"
+      assert_match "cache-proxy", shell_output("curl -sf --retry 5 --retry-connrefused #{page}")
     ensure
       Process.kill "TERM", pid
       Process.wait pid

@@ -1,9 +1,16 @@
 /**
  * Environment variables that make a compiled binary behave as Bun itself, found by trying all that Bun knows:
  * `BUN_BE_BUN=1` ignores the program and becomes the `bun` command; the words of `BUN_OPTIONS` are read before the
- * program's own, so `--version` prints Bun's version and `--preload=x.js` runs foreign code.
+ * program's own, so `--version` prints Bun's version and `--preload=x.js` runs foreign code; the others open a debugger
+ * (editors set them in their terminals). `BUN_JSC_…` still tunes the JavaScript engine: those names have no fixed list.
  */
-export const SEALED_VARIABLES = ["BUN_BE_BUN", "BUN_OPTIONS"] as const;
+export const SEALED_VARIABLES = [
+  "BUN_BE_BUN",
+  "BUN_OPTIONS",
+  "BUN_INSPECT",
+  "BUN_INSPECT_CONNECT_TO",
+  "BUN_INSPECT_PRELOAD",
+] as const;
 
 /**
  * Makes Bun's runtime deaf to `SEALED_VARIABLES`, in place. Bun has no option for it, so the first byte of each name
