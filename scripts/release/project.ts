@@ -12,9 +12,10 @@ export interface Project {
   readonly tags: readonly string[];
   readonly changedFiles: readonly string[];
   readonly changelog: string;
+  readonly readme: string;
 }
 
-/** Reads package.json, CHANGELOG.md and git in a checkout; throws when one is missing. */
+/** Reads package.json, CHANGELOG.md, README.md and git in a checkout; throws when one is missing. */
 export async function readProject(root: string): Promise<Project> {
   const pkg = (await Bun.file(join(root, "package.json")).json()) as PackageJson;
   const repository = repositoryUrl(pkg.repository);
@@ -28,11 +29,12 @@ export async function readProject(root: string): Promise<Project> {
     tags: lines(await git(root, "tag", "--points-at", "HEAD")),
     changedFiles: lines(await git(root, "status", "--porcelain")),
     changelog: await Bun.file(join(root, "CHANGELOG.md")).text(),
+    readme: await Bun.file(join(root, "README.md")).text(),
   };
 }
 
-/** Says what makes a checkout unfit to be published, or nothing: version, tag and changelog must name one release. */
-export function projectFaults({ version, tags, changedFiles, changelog }: Project): string[] {
+/** Says what makes a checkout unfit to be published, or nothing: its texts and tag must name one version. */
+export function projectFaults({ version, tags, changedFiles, changelog, readme }: Project): string[] {
   const tag = `v${version}`;
   const tagged = tags.length > 0 ? `the tag is ${tags.join(", ")}` : "no tag";
   return [
@@ -41,6 +43,7 @@ export function projectFaults({ version, tags, changedFiles, changelog }: Projec
     ...(changelog.split("\n").includes(`## ${version}`)
       ? []
       : [`CHANGELOG.md has no section for ${version}`]),
+    ...otherVersions(readme, version).map((other) => `README.md installs ${other}, not ${version}`),
   ];
 }
 
@@ -52,6 +55,14 @@ interface PackageJson {
   readonly license: string;
   readonly homepage: string;
   readonly repository: string;
+}
+
+/** Versions other than this one in README's lines that fetch an archive. */
+function otherVersions(readme: string, version: string): string[] {
+  const named = [...readme.matchAll(/(?:\/download\/v|cache-proxy-)(\d+\.\d+\.\d+)/g)].map(
+    ([, found]) => found as string,
+  );
+  return [...new Set(named)].filter((other) => other !== version);
 }
 
 /** npm's short form, `github:owner/name`. */

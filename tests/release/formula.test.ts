@@ -13,6 +13,7 @@ const PROJECT: Project = {
   tags: ["v1.2.3"],
   changedFiles: [],
   changelog: "# Changelog\n\n## 1.2.3\n\nWords.\n",
+  readme: "curl https://example.com/download/v1.2.3/cache-proxy-1.2.3-linux-x64.tar.gz",
 };
 const ARCHIVES: Archive[] = TARGETS.map((target, index) => ({
   target,
@@ -31,6 +32,10 @@ describe("a checkout", () => {
     [/package.json says 1.2.3, but the tag is v1.2.2/, { tags: ["v1.2.2"] }],
     [/package.json says 1.2.3, but the tag is 1.2.3/, { tags: ["1.2.3"] }],
     [/files differ from the commit: {2}M src\/main.ts/, { changedFiles: [" M src/main.ts"] }],
+    [
+      /README.md installs 1.2.2, not 1.2.3/,
+      { readme: "/download/v1.2.3/cache-proxy-1.2.2-linux-x64.tar.gz" },
+    ],
     [/CHANGELOG.md has no section for 1.2.3/, { changelog: "## 1.2.30\n## 1.2.2\n" }],
   ];
   test.each(unfit)("is refused: %p", (want, change) => {
