@@ -66,6 +66,11 @@ describe("a system turn behind the first user turn stands before the user's own 
         [user([text("Hello"), image]), system("S")],
         [user([text(reminder("S")), text("Hello"), image])],
       ],
+      [
+        "a marker behind the words",
+        [user([text("Hello"), text(marker)]), system("S")],
+        [user([text(reminder("S")), text("Hello")])],
+      ],
       ["an image only", [user([image]), system("S")], [user([image, text(reminder("S"))])]],
       ["no block at all", [user([]), system("S")], [user([text(reminder("S"))])]],
       [
@@ -211,6 +216,11 @@ describe("strict alternation joins user turns in a row", () => {
   table(
     [
       ["two strings", [first, user("More")], [user([text("Hello"), text("More")])]],
+      [
+        "but not such as hold results of their own",
+        [...before, asked, user([result("R")]), user([result("Q", "t2")])],
+        [...before, asked, user([result("R")]), user([result("Q", "t2")])],
+      ],
       [
         "with system turns between",
         [first, system("S"), user("More"), system("T")],

@@ -36,7 +36,7 @@ export function conversation(random: Random): Conversation {
       if (calls.length === 0) calls = random.chance(0.7) ? write.callIds() : [];
       turns.push(write.answer(calls));
       if (random.chance(0.08) && calls.length === 0) turns.push(...write.systems(1));
-      turns.push(calls.length > 0 ? write.results(calls, time) : write.words());
+      turns.push(...(calls.length > 0 ? write.results(calls, time) : [write.words()]));
       turns.push(...write.systems(0), ...write.markers(time));
       calls = random.chance(0.5) ? write.callIds() : [];
     },
@@ -111,10 +111,15 @@ class Writer {
     };
   }
 
-  results(calls: readonly string[], time: number): Turn {
+  /** The results of parallel calls stand in one turn, or each in a turn of its own. */
+  results(calls: readonly string[], time: number): Turn[] {
     const results = calls.map((id): Part => ({ kind: "result", id, parts: this.returned() }));
     const late = this.random.chance(0.5) ? [] : this.random.some(1, 3, () => this.late(time));
-    return { role: "user", blocks: [...results, ...late] };
+    if (this.random.chance(0.8)) return [{ role: "user", blocks: [...results, ...late] }];
+    return results.map((result, at) => ({
+      role: "user",
+      blocks: at === results.length - 1 ? [result, ...late] : [result],
+    }));
   }
 
   /** A turn of its own that holds nothing but a marker. */
