@@ -36,7 +36,7 @@ const CONSTANT = Buffer.from(CONSTANT_HEADER);
  * must be alone on its line: else it is prose about the header.
  */
 const HEADER =
-  /"x-anthropic-billing-header:(?:(?:[ \t]*cc[a-z0-9_]*=[^;"\\\s]*|[ \t]+[a-z][a-z0-9_.-]*=[^;"\\\s]*)(?:;|(?="|\\[nr])))+|"x-anthropic-billing-header:[ \t]*(?="|\\[nr])/y;
+  /"x-anthropic-billing-header:(?:(?:[ \t]*cc[a-z0-9_]*=[^;"\\ \t\r\n]*|[ \t]+[a-z][a-z0-9_.-]*=[^;"\\ \t\r\n]*)(?:;|(?="|\\[nr])))+|"x-anthropic-billing-header:[ \t]*(?="|\\[nr])/y;
 
 function systemTexts({ bytes, root }: Document, where: string): StringValue[] {
   const { system, messages } = root.members;
