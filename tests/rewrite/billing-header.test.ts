@@ -43,6 +43,7 @@ const FORMATS = [
   ["no version", `${NAME} cc_entrypoint=cli;`, ""],
   ["no entry point", `${NAME} cc_version=2.1.330.803;`, ""],
   ["fields in another order", `${NAME} cch=f5645; cc_entrypoint=vscode; cc_version=3.0.0.fff;`, ""],
+  ["values beyond ASCII", `${NAME} cc_version=2.1; cc_workload=voil\u00e0\u00a0\u2028;`, "You are"],
   ["empty values", `${NAME} cc_version=; cc_entrypoint=;`, "You are"],
   ["last field without a semicolon at the end", `${NAME} cc_version=2.1.1.abc; cc_entrypoint=cli`, ""],
   ["last field without a semicolon before a line end", `${NAME} cc_version=2.1.1.abc`, "\nYou are"],

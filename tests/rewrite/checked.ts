@@ -117,8 +117,8 @@ function fieldEnd(text: string, start: number): number {
   return isLineEnd(text, at) ? at : start;
 }
 
-/** All that JSON may write without an escape, but for white space and the semicolon. */
-const VALUE = /[^;"\\\s\p{Cc}\p{Cs}]*/uy;
+/** All that JSON may write without an escape, but for the blank and the semicolon. */
+const VALUE = /[^;"\\ \p{Cc}\p{Cs}]*/uy;
 
 function isLineEnd(text: string, at: number): boolean {
   return at === text.length || text[at] === "\n" || text[at] === "\r";
