@@ -59,12 +59,14 @@ export class ProgressPoll implements Listener {
 
   // --- internal ---
 
+  /** The timer stays until it finds nothing to do: most requests are answered before it rings. */
   #drop(id: number): void {
     this.#waiting.delete(id);
-    if (this.#waiting.size === 0) this.close();
+    if (this.#waiting.size === 0) this.#asking?.abort();
   }
 
   async #ask(): Promise<void> {
+    if (this.#waiting.size === 0) return this.close();
     const { upstream, patienceMs, wanted } = this.#settings;
     const latest = performance.now() - patienceMs;
     if (this.#asking || ![...this.#waiting.values()].some(({ since }) => since <= latest) || !wanted())
