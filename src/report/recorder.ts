@@ -1,4 +1,5 @@
 import { type Usage, UsageReader } from "../usage/usage.ts";
+import { Backlog } from "./backlog.ts";
 import { type Caller, readCaller, readEndpoint, readModel } from "./caller.ts";
 import { type Moments, measurePrefill, round } from "./prefill.ts";
 import type { RequestRecord } from "./record.ts";
@@ -26,14 +27,13 @@ export interface Listener {
 }
 
 /**
- * Makes a record of each inference request from what the forwarding tells of it, and hands it to the listeners. They are
- * called between two turns of the event loop, so that no client waits for a line to be written.
+ * Makes a record of each inference request from what the forwarding tells of it, and hands it to the listeners. All but
+ * looking at the clock is left to the backlog, so that no client waits for figures to be read or a line to be written.
  */
 export class Recorder implements Watcher {
   readonly #listeners: readonly Listener[];
-  readonly #news: News[] = [];
+  readonly #backlog = new Backlog();
   #lastId = 0;
-  #failures = 0;
 
   constructor(listeners: readonly Listener[]) {
     this.#listeners = listeners;
@@ -41,41 +41,29 @@ export class Recorder implements Watcher {
 
   /** How many times a listener has thrown. */
   get failures(): number {
-    return this.#failures;
+    return this.#backlog.failures;
   }
 
   begin(request: WatchedRequest): Watch {
-    const tell = (news: News): void => this.#tell(news);
+    const tell: Tell = (news) => {
+      for (const listener of this.#listeners) this.#backlog.contain(() => news(listener));
+    };
     const endpoint = readEndpoint(request.method, request.path);
-    if (!endpoint) return new Passing(tell);
+    if (!endpoint) return new Passing(this.#backlog, tell);
     this.#lastId += 1;
-    return new Recording(this.#lastId, endpoint, request, tell);
+    return new Recording(this.#lastId, endpoint, request, this.#backlog, tell);
   }
 
   /** Tells the listeners now what they have not heard yet. */
   flush(): void {
-    for (const news of this.#news.splice(0)) {
-      for (const listener of this.#listeners) this.#contain(() => news(listener));
-    }
-  }
-
-  // --- internal ---
-
-  #tell(news: News): void {
-    this.#news.push(news);
-    if (this.#news.length === 1) setImmediate(() => this.flush());
-  }
-
-  #contain(call: () => void): void {
-    try {
-      call();
-    } catch {
-      this.#failures += 1;
-    }
+    this.#backlog.flush();
   }
 }
 
-type News = (listener: Listener) => void;
+// --- internal ---
+
+/** To every listener; for jobs of the backlog only. */
+type Tell = (news: (listener: Listener) => void) => void;
 
 type Known = Pick<RunningRequest, "id" | "time" | "endpoint">;
 
@@ -93,10 +81,12 @@ function describe(known: Known, { headers, facts }: WatchedRequest): RunningRequ
 
 /** A request that is only counted. */
 class Passing implements Watch {
-  readonly #tell: (news: News) => void;
+  readonly #backlog: Backlog;
+  readonly #tell: Tell;
   #status: number | undefined;
 
-  constructor(tell: (news: News) => void) {
+  constructor(backlog: Backlog, tell: Tell) {
+    this.#backlog = backlog;
     this.#tell = tell;
   }
 
@@ -109,58 +99,59 @@ class Passing implements Watch {
   chunk(): void {}
 
   end(outcome: Outcome): void {
-    this.#tell((listener) => listener.passed?.(outcome, this.#status));
+    this.#backlog.add(() => this.#tell((listener) => listener.passed?.(outcome, this.#status)));
   }
 }
 
 class Recording implements Watch {
   readonly #known: { readonly id: number; readonly at: number; readonly endpoint: string };
   readonly #watched: WatchedRequest;
-  readonly #tell: (news: News) => void;
+  readonly #backlog: Backlog;
+  readonly #tell: Tell;
   readonly #moments: { -readonly [name in keyof Moments]: Moments[name] };
   #described: RunningRequest | undefined;
   #status: number | undefined;
+  #headers: Headers | undefined;
   #reader: UsageReader | undefined;
   #answering = false;
 
-  constructor(id: number, endpoint: string, watched: WatchedRequest, tell: (news: News) => void) {
+  constructor(id: number, endpoint: string, watched: WatchedRequest, backlog: Backlog, tell: Tell) {
     this.#known = { id, at: Date.now(), endpoint };
     this.#watched = watched;
+    this.#backlog = backlog;
     this.#tell = tell;
     this.#moments = { arrived: watched.arrivedAt };
   }
 
   sent(): void {
     this.#moments.sent = performance.now();
-    this.#tell((listener) => listener.sent?.(this.#request));
+    this.#backlog.add(() => this.#tell((listener) => listener.sent?.(this.#request)));
   }
 
   answered(status: number, headers: Headers): void {
     this.#moments.answered = performance.now();
     this.#status = status;
-    // A compressed body passes unread: unpacking it would cost more than the figures are worth.
-    if (headers.has("content-encoding")) return;
-    this.#reader = new UsageReader(headers.get("content-type") ?? "");
+    this.#headers = headers;
   }
 
   chunk(bytes: Uint8Array): void {
     // What comes before the upstream's headers are pings of our own.
     if (bytes.length === 0 || this.#moments.answered === undefined) return;
-    this.#moments.firstByte ??= performance.now();
-    this.#reader?.push(bytes);
-    if (!this.#answering) this.#noteAnswering();
+    const now = performance.now();
+    this.#moments.firstByte ??= now;
+    this.#backlog.add(() => this.#read(bytes, now), bytes.length);
   }
 
   end(outcome: Outcome): void {
     const now = performance.now();
-    let record: RequestRecord | undefined;
-    this.#tell((listener) => {
-      record ??= this.#record(outcome, now, this.#reader?.usage ?? {});
-      listener.ended?.(record);
+    this.#backlog.add(() => {
+      const record = this.#record(outcome, now, this.#reader?.usage ?? {});
+      this.#tell((listener) => listener.ended?.(record));
     });
   }
 
-  /** Reading the headers can wait until the request is on its way. */
+  // In jobs of the backlog:
+
   get #request(): RunningRequest {
     const { id, at, endpoint } = this.#known;
     this.#described ??= describe({ id, time: new Date(at).toISOString(), endpoint }, this.#watched);
@@ -168,9 +159,11 @@ class Recording implements Watch {
   }
 
   /** A stream begins to answer with its first token: headers and comments also come during the prefill. */
-  #noteAnswering(): void {
-    if (this.#reader?.isStream && !this.#reader.tokenSeen) return;
-    if (this.#reader?.isStream) this.#moments.firstToken = performance.now();
+  #read(bytes: Uint8Array, now: number): void {
+    this.#reader ??= readerFor(this.#headers!);
+    this.#reader.push(bytes);
+    if (this.#answering || (this.#reader.isStream && !this.#reader.tokenSeen)) return;
+    if (this.#reader.isStream) this.#moments.firstToken = now;
     this.#answering = true;
     this.#tell((listener) => listener.answering?.(this.#request));
   }
@@ -189,4 +182,9 @@ class Recording implements Watch {
       total_ms: round(now - arrived),
     };
   }
+}
+
+/** A compressed body passes unread: unpacking it would cost more than the figures are worth. */
+function readerFor(headers: Headers): UsageReader {
+  return new UsageReader(headers.has("content-encoding") ? "" : (headers.get("content-type") ?? ""));
 }

@@ -105,6 +105,7 @@ export function createReport(settings: ReportSettings): Report {
       return formatSummary(totals, costliest.list());
     },
     close() {
+      recorder.flush();
       poll.close();
       feed.close();
       lines.close();

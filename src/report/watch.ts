@@ -26,7 +26,7 @@ export interface Watch {
   sent(): void;
   /** The upstream's status and headers arrived. */
   answered(status: number, headers: Headers): void;
-  /** Bytes of the body as they pass to the client. They are shared, not a copy: read, never write or keep them. */
+  /** Bytes of the body as they pass to the client. They are shared, not a copy: never write them, keep them for a moment only. */
   chunk(bytes: Uint8Array): void;
   /** Exactly once, last. */
   end(outcome: Outcome): void;
