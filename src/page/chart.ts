@@ -10,7 +10,7 @@ export interface ChartStyle {
 }
 
 const HEIGHT = 120;
-const PADDING = { top: 10, right: 8, bottom: 8, left: 44 };
+const PADDING = { top: 10, right: 8, bottom: 8, left: 54 };
 const DOT = 2;
 
 /** Draws the points and their line into an SVG element, as wide as it is at the moment. */

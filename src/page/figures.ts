@@ -10,7 +10,7 @@ export function showFigures(totals: TotalsView): void {
   set("evaluated", cached_share === undefined ? "–" : grouped(evaluated_tokens));
   set("evaluated-note", `of ${grouped(prompt_tokens)} prompt tokens`);
   set("saved", saved_seconds_estimate === undefined ? "–" : duration(saved_seconds_estimate));
-  set("saved-note", saved_seconds_estimate === undefined ? "" : "estimate: cached tokens ÷ speed");
+  set("saved-note", saved_seconds_estimate === undefined ? "" : "estimate: cached ÷ speed");
   set(
     "speed",
     totals.evaluated_tokens_per_second === undefined ? "–" : grouped(totals.evaluated_tokens_per_second),
