@@ -166,9 +166,11 @@ class Session {
 
   /** Mostly whole files, as the tool does unless told otherwise. */
   private read(path: string, lines: readonly string[]): { name: string; input: object; output: string } {
-    if (this.random.chance(0.7))
+    if (this.random.chance(0.9))
       return { name: "Read", input: { file_path: path }, output: numbered(lines, 0) };
-    const [offset, limit] = [this.random.below(lines.length), 40 + this.random.below(160)];
+    const limit = 40 + this.random.below(160);
+    // Whoever reads a part asks for one that is there: it does not begin in the last lines of the file.
+    const offset = this.random.below(Math.max(1, lines.length - limit));
     const output = numbered(lines.slice(offset, offset + limit), offset);
     return { name: "Read", input: { file_path: path, offset, limit }, output };
   }
