@@ -37,7 +37,8 @@ export async function serve(options: Options): Promise<number> {
   // The pages' streams never end by themselves; without them, only requests in progress keep the proxy.
   report.close();
   await stopped;
-  if (!options.quiet) log.log(report.summary());
+  const summary = report.summary();
+  if (summary && !options.quiet) log.log(summary);
   return 0;
 }
 
