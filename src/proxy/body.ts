@@ -8,10 +8,15 @@ export async function readBody(
   request: Request,
   limit: number,
 ): Promise<Uint8Array | undefined | typeof TOO_LARGE> {
-  if (!request.body || METHODS_WITHOUT_BODY.has(request.method)) return undefined;
-  const length = request.headers.get("content-length");
-  if (length === null) return await readChunked(request.body, limit);
-  return Number(length) > limit ? TOO_LARGE : await request.bytes();
+  if (METHODS_WITHOUT_BODY.has(request.method)) return undefined;
+  const length = Number(request.headers.get("content-length") ?? 0);
+  if (length > limit) return TOO_LARGE;
+  // Without touching `request.body`, which would turn it into a stream first: 0.25 ms for 100 KB in Bun 1.4.5.
+  if (length > 0) return await request.bytes();
+  // https://www.rfc-editor.org/rfc/rfc9112#section-6.3: neither header, no body
+  return request.headers.has("transfer-encoding") && request.body
+    ? await readChunked(request.body, limit)
+    : undefined;
 }
 
 /**

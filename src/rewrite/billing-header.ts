@@ -1,4 +1,4 @@
-import type { Document, Shape, StringValue, Value } from "./scan.ts";
+import { type Document, type Shape, type StringValue, type Value, wordOf } from "./scan.ts";
 import type { Edit } from "./splice.ts";
 
 /**
@@ -7,10 +7,16 @@ import type { Edit } from "./splice.ts";
  */
 export const CONSTANT_HEADER = "x-anthropic-billing-header: cc_version=0; cc_entrypoint=cli;";
 
+const TEXT_BLOCK: Shape = { members: { type: { words: ["text"] }, text: {} } };
+
 /** The parts of a body in which the header may stand: Anthropic's `system`, or the first message of OpenAI's shape. */
 export const HEADER_SHAPE: Readonly<Record<string, Shape>> = {
-  system: { each: { members: { type: {}, text: {} } } },
-  messages: { first: { members: { role: {}, content: { each: { members: { type: {}, text: {} } } } } } },
+  system: { each: TEXT_BLOCK },
+  messages: {
+    first: {
+      members: { role: { words: ["system", "developer"], decides: true }, content: { each: TEXT_BLOCK } },
+    },
+  },
 };
 
 /**
@@ -38,33 +44,21 @@ const CONSTANT = Buffer.from(CONSTANT_HEADER);
 const HEADER =
   /"x-anthropic-billing-header:(?:(?:[ \t]*cc[a-z0-9_]*=[^;"\\ \t\r\n]*|[ \t]+[a-z][a-z0-9_.-]*=[^;"\\ \t\r\n]*)(?:;|(?="|\\[nr])))+|"x-anthropic-billing-header:[ \t]*(?="|\\[nr])/y;
 
-function systemTexts({ bytes, root }: Document, where: string): StringValue[] {
+function systemTexts({ root }: Document, where: string): StringValue[] {
   const { system, messages } = root.members;
-  if (system !== undefined) return textsOf(bytes, system);
-  if (where === "system") return [];
+  if (system !== undefined) return textsOf(system);
   const first = messages?.kind === "array" ? messages.items[0] : undefined;
-  if (first?.kind !== "object" || !isOneOf(bytes, first.members.role, SYSTEM_ROLES)) return [];
-  return first.members.content === undefined ? [] : textsOf(bytes, first.members.content);
+  if (where === "system" || first?.kind !== "object" || wordOf(first.members.role) === undefined) return [];
+  return first.members.content === undefined ? [] : textsOf(first.members.content);
 }
 
-const SYSTEM_ROLES = ['"system"', '"developer"'];
-const TEXT_TYPES = ['"text"'];
-
-function textsOf(bytes: Buffer, content: Value): StringValue[] {
+function textsOf(content: Value): StringValue[] {
   if (content.kind === "string") return [content];
   if (content.kind !== "array") return [];
   return content.items.flatMap((block) => {
-    if (block.kind !== "object" || !isOneOf(bytes, block.members.type, TEXT_TYPES)) return [];
+    if (block.kind !== "object" || wordOf(block.members.type) === undefined) return [];
     return block.members.text?.kind === "string" ? [block.members.text] : [];
   });
-}
-
-function isOneOf(bytes: Buffer, value: Value | undefined, quoted: readonly string[]): boolean {
-  return (
-    value?.kind === "string" &&
-    value.end - value.start < 16 &&
-    quoted.includes(bytes.toString("latin1", value.start, value.end))
-  );
 }
 
 function headerEdit(bytes: Buffer, { start, end }: StringValue): Edit | undefined {

@@ -1,33 +1,36 @@
 import type { Edit } from "./splice.ts";
 
+/** Bytes that are not put together before they stand in an edit. */
+export type Pieces = readonly (string | Uint8Array)[];
+
 /**
  * The inside of a JSON string as it stands in a body: escapes kept, quotes left out. Texts are moved in this form, so
  * that not one escape of a client is written in another way.
  */
-export type RawText = Buffer;
+export type RawText = Pieces;
 
 /** One JSON value as bytes. */
-export type RawValue = Buffer;
-
-export function concat(...parts: readonly (string | Uint8Array)[]): Buffer {
-  return Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part) : part)));
-}
+export type RawValue = Pieces;
 
 /** Puts a separator between the parts, as `Array.join` does. */
-export function join(parts: readonly Uint8Array[], separator: string): Buffer {
-  return concat(...parts.flatMap((part, index) => (index === 0 ? [part] : [separator, part])));
+export function join(parts: readonly Pieces[], separator: string): Pieces {
+  return parts.flatMap((part, index) => (index === 0 ? part : [separator, ...part]));
 }
 
 export function textBlock(text: RawText): RawValue {
-  return concat('{"type":"text","text":"', text, '"}');
+  return ['{"type":"text","text":"', ...text, '"}'];
 }
 
 export function userTurn(blocks: readonly RawValue[]): RawValue {
-  return concat('{"role":"user","content":[', join(blocks, ","), "]}");
+  return ['{"role":"user","content":[', ...join(blocks, ","), "]}"];
 }
 
-export function insertion(at: number, ...parts: readonly (string | Uint8Array)[]): Edit {
-  return { start: at, end: at, bytes: concat(...parts) };
+export function insertion(at: number, ...pieces: Pieces): Edit {
+  return replacement({ start: at, end: at }, pieces);
+}
+
+export function replacement({ start, end }: { start: number; end: number }, pieces: Pieces): Edit {
+  return { start, end, bytes: Buffer.concat(pieces.map(toBytes)) };
 }
 
 /** The edits that take elements out of an array, each with one comma; `removed` holds their indices. */
@@ -49,3 +52,7 @@ export function removals(
 // --- internal ---
 
 const NO_BYTES = new Uint8Array(0);
+
+function toBytes(piece: string | Uint8Array): Uint8Array {
+  return typeof piece === "string" ? Buffer.from(piece) : piece;
+}

@@ -1,5 +1,6 @@
-import { concat, type RawText } from "./json-bytes.ts";
-import { type StringValue, textOf } from "./scan.ts";
+import { isUtf8 } from "node:buffer";
+import type { RawText } from "./json-bytes.ts";
+import { type StringValue, textOf, Unscannable } from "./scan.ts";
 
 const OPEN = "<system-reminder>";
 const CLOSE = "</system-reminder>";
@@ -12,29 +13,59 @@ const MARKER_MAX_BYTES = 256;
 
 /** Whether a text is nothing but a `<total_tokens>` marker. */
 export function isMarker(bytes: Buffer, text: StringValue): boolean {
-  return text.end - text.start <= MARKER_MAX_BYTES && MARKER.test(textOf(bytes, text));
+  const mayBe = text.end - text.start <= MARKER_MAX_BYTES && mayBeginWithTag(bytes, text);
+  return mayBe && MARKER.test(textOf(bytes, text));
 }
 
 /** Whether a whole text is wrapped as the client's own reminder, white space around it apart. */
 export function isReminder(bytes: Buffer, text: StringValue): boolean {
+  if (!mayBeginWithTag(bytes, text)) return false;
+  if (isPlainlyWrapped(bytes, text)) return true;
   const words = textOf(bytes, text).trim();
   return words.startsWith(OPEN) && words.endsWith(CLOSE);
 }
 
 /** The text as a reminder: wrapped unless it already is. */
 export function asReminder(bytes: Buffer, text: StringValue): RawText {
-  const wrapped = isReminder(bytes, text);
-  const raw = bytes.subarray(text.start + 1, text.end - 1);
-  return wrapped ? raw : concat(`${OPEN}\\n`, raw, `\\n${CLOSE}`);
+  const raw = rawOf(bytes, text);
+  return isReminder(bytes, text) ? raw : [`${OPEN}\\n`, ...raw, `\\n${CLOSE}`];
 }
 
 /** The text with a line above it that says whose words they are. */
 export function asUsersWords(bytes: Buffer, text: StringValue): RawText {
-  return concat("The user wrote this message:\\n", rawOf(bytes, text));
+  return ["The user wrote this message:\\n", ...rawOf(bytes, text)];
 }
 
-/** The inside of a string that is known to be sound JSON: it is about to stand in another place. */
-export function rawOf(bytes: Buffer, text: StringValue): RawText {
-  textOf(bytes, text);
-  return bytes.subarray(text.start + 1, text.end - 1);
+/** The inside of a string, which is about to stand in another place. Throws `Unscannable` when it is no sound JSON. */
+export function rawOf(bytes: Buffer, { start, end }: StringValue): RawText {
+  const raw = bytes.subarray(start + 1, end - 1);
+  if (isUtf8(raw) && INSIDE.test(raw.toString("latin1"))) return [raw];
+  throw new Unscannable(`a string with bad escapes or bytes at byte ${start}`);
+}
+
+// --- internal ---
+
+/**
+ * The inside of a string, https://www.rfc-editor.org/rfc/rfc8259#section-7; one character a byte. From escape to escape: as one
+ * choice a character it takes five times as long.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it refuses
+const INSIDE = /^[^\\"\0-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^\\"\0-\x1f]*)*$/;
+
+/** Whether the text can begin with a tag or white space, as far as its first byte tells: most texts need not be decoded. */
+function mayBeginWithTag(bytes: Buffer, { start }: StringValue): boolean {
+  const first = bytes[start + 1]!;
+  return first <= 0x20 || first === 0x3c /* < */ || first === 0x5c /* an escape */ || first >= 0x80;
+}
+
+/** As much of either end of a text as holds a tag and some white space. */
+const END_BYTES = 32;
+const HEAD = new RegExp(`^(?: |\\\\[nrt])*${OPEN}`);
+const TAIL = new RegExp(`${CLOSE}(?: |\\\\[nrt])*$`);
+
+/** Whether both tags can be seen without decoding: a client may write any character as an escape, but hardly any does. */
+function isPlainlyWrapped(bytes: Buffer, { start, end }: StringValue): boolean {
+  const head = bytes.toString("latin1", start + 1, Math.min(start + END_BYTES, end - 1));
+  const tail = bytes.toString("latin1", Math.max(start + 1, end - END_BYTES), end - 1);
+  return HEAD.test(head) && TAIL.test(tail);
 }

@@ -3,15 +3,18 @@
  *
  * @module
  */
+import { atomEnd, Skipper } from "./skip.ts";
 
 /** Where a value stands: bytes `[start, end)` of the body, the quotes of a string included. */
-interface Span {
+export interface Span {
   readonly start: number;
   readonly end: number;
 }
 
 export interface StringValue extends Span {
   readonly kind: "string";
+  /** Which of the shape's words it is, however the body escapes it. */
+  readonly word?: string | undefined;
 }
 /** A number, `true`, `false` or `null`. */
 export interface AtomValue extends Span {
@@ -33,6 +36,10 @@ export type Value = StringValue | AtomValue | ArrayValue | ObjectValue;
 export interface Shape {
   /** Of an object: the members of interest. */
   readonly members?: Readonly<Record<string, Shape>>;
+  /** Of a string: texts to tell apart, of ASCII without quotes, backslashes and control characters. */
+  readonly words?: readonly string[];
+  /** Of a member: when it is none of its words, the members behind it are of no interest. */
+  readonly decides?: boolean;
   /** Of an array: what to report of each element … */
   readonly each?: Shape;
   /** … or of the first one only. */
@@ -53,20 +60,24 @@ export class Unscannable extends Error {
 /**
  * Finds the places of what `shape` asks for. Throws `Unscannable` unless the body is one JSON object (RFC 8259) in which
  * no object on the way to a place has a wanted member twice. The structure is checked everywhere; the inside of a
- * string only as far as finding its end needs.
+ * string only as far as finding its end needs. Without a `skipper` the same is found, only later.
  */
-export function scan(bytes: Buffer, shape: Shape): Document {
-  return { bytes, root: new Scanner(bytes).document(compiled(shape)) };
+export function scan(bytes: Buffer, shape: Shape, skipper = Skipper.over(bytes)): Document {
+  return { bytes, root: new Scanner(bytes, skipper).document(compiled(shape)) };
 }
 
 /** The text of a string value. Throws `Unscannable` when its escapes are no JSON or its bytes no UTF-8. */
-export function textOf(bytes: Buffer, value: StringValue): string {
-  if (isPlainWord(bytes, value)) return bytes.toString("latin1", value.start + 1, value.end - 1);
+export function textOf(bytes: Buffer, { start, end }: Span): string {
   try {
-    return JSON.parse(UTF8.decode(bytes.subarray(value.start, value.end)));
+    return JSON.parse(UTF8.decode(bytes.subarray(start, end)));
   } catch {
-    throw new Unscannable(`a string with bad escapes or bytes at byte ${value.start}`);
+    throw new Unscannable(`a string with bad escapes or bytes at byte ${start}`);
   }
+}
+
+/** Which of its shape's words a value is, if it is a string and one of them. */
+export function wordOf(value: Value | undefined): string | undefined {
+  return value?.kind === "string" ? value.word : undefined;
 }
 
 // --- internal ---
@@ -89,41 +100,40 @@ const CLOSE_BRACE = 0x7d;
 /** Deeper than any client nests, and far from the end of the stack: llama-server's own parser goes no deeper than its stack either. */
 const MAX_DEPTH = 512;
 
-/** Bytes looked at one by one before `indexOf` takes over: calling it costs about as much as 12 steps. */
-const NEAR = 12;
+/** Bytes looked at one by one before others take over: to call them costs about as much as 12 steps. */
+const NEAR = 24;
 
-const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const ATOM_END = /[\s,\]}]/;
-
-/** A shape with its keys as bytes: to compare bytes costs a tenth of making a string of each key. */
+/** A shape whose members can be looked through without making anything. */
 interface Compiled {
   readonly keys: readonly Key[];
+  readonly words: readonly string[];
+  readonly decides: boolean;
   readonly each: Compiled | undefined;
   readonly first: Compiled | undefined;
 }
 
 interface Key {
   readonly name: string;
-  readonly bytes: Uint8Array;
   readonly shape: Compiled;
 }
 
-function compiled({ members = {}, each, first }: Shape): Compiled {
-  const keys = Object.entries(members).map(([name, shape]) => ({
-    name,
-    bytes: Buffer.from(name),
-    shape: compiled(shape),
-  }));
-  return { keys, each: each && compiled(each), first: first && compiled(first) };
+function compiled({ members = {}, words = [], decides = false, each, first }: Shape): Compiled {
+  const keys = Object.entries(members).map(([name, shape]) => ({ name, shape: compiled(shape) }));
+  return { keys, words, decides, each: each && compiled(each), first: first && compiled(first) };
 }
+
+/** The shape of what nobody asked for. */
+const PASSED_OVER = compiled({});
 
 class Scanner {
   private readonly bytes: Buffer;
+  private skipper: Skipper | undefined;
   private position = 0;
   private depth = 0;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, skipper: Skipper | undefined) {
     this.bytes = bytes;
+    this.skipper = skipper;
   }
 
   document(shape: Compiled): ObjectValue {
@@ -133,46 +143,68 @@ class Scanner {
     return root;
   }
 
-  /** Reads the value at the position; without a shape nothing is allocated for it. */
-  private value(shape: Compiled | undefined): Value | undefined {
+  /** Reads the value at the position. */
+  private value(shape: Compiled): Value {
     const first = this.next();
-    if (first === QUOTE) return this.string(shape !== undefined);
     if (first === OPEN_BRACE) return this.object(shape);
     if (first === OPEN_BRACKET) return this.array(shape);
-    return this.atom();
+    if (first === QUOTE) return this.string(shape);
+    const start = this.position;
+    this.position = this.atomEnd(start);
+    return { kind: "atom", start, end: this.position };
   }
 
-  private object(shape: Compiled | undefined): ObjectValue {
+  /** Passes over the value at the position. */
+  private skip(): void {
+    const first = this.next();
+    if (first === QUOTE) this.position = this.stringEnd(this.position);
+    else if (first !== OPEN_BRACE && first !== OPEN_BRACKET) this.position = this.atomEnd(this.position);
+    else this.position = this.skipped(this.position) ?? this.value(PASSED_OVER).end;
+  }
+
+  /** The end of the value at byte `at`. What the skipper does not take is read without it, which tells what is wrong there. */
+  private skipped(at: number): number | undefined {
+    const end = this.skipper?.end(at, MAX_DEPTH - this.depth);
+    if (end === undefined) this.skipper = undefined;
+    return end;
+  }
+
+  private object(shape: Compiled): ObjectValue {
     const start = this.enter();
-    const members: Record<string, Value> | undefined = shape && Object.create(null);
+    const members: Record<string, Value> = Object.create(null);
+    let { keys } = shape;
     if (this.next() === CLOSE_BRACE) this.position++;
     else
       do {
-        const key = this.key(shape);
+        const key = this.key(keys);
         this.expect(COLON, "a colon");
-        const value = this.value(key?.shape);
-        if (key === undefined || members === undefined) continue;
+        if (key === undefined) {
+          this.skip();
+          continue;
+        }
         if (key.name in members)
           throw new Unscannable(`the key ${JSON.stringify(key.name)} stands twice in one object`);
-        members[key.name] = value as Value;
+        const value = this.value(key.shape);
+        members[key.name] = value;
+        if (key.shape.decides && wordOf(value) === undefined) keys = [key];
       } while (this.another(CLOSE_BRACE));
     this.depth--;
-    return members === undefined ? NOTHING : { kind: "object", start, end: this.position, members };
+    return { kind: "object", start, end: this.position, members };
   }
 
-  private array(shape: Compiled | undefined): ArrayValue | ObjectValue {
+  private array({ each, first }: Compiled): ArrayValue {
     const start = this.enter();
     const items: Value[] = [];
-    let element = shape?.each ?? shape?.first;
+    let element = each ?? first;
     if (this.next() === CLOSE_BRACKET) this.position++;
     else
       do {
-        const item = this.value(element);
-        if (element) items.push(item as Value);
-        if (shape?.first) element = undefined;
+        if (element) items.push(this.value(element));
+        else this.skip();
+        element = each;
       } while (this.another(CLOSE_BRACKET));
     this.depth--;
-    return shape === undefined ? NOTHING : { kind: "array", start, end: this.position, items };
+    return { kind: "array", start, end: this.position, items };
   }
 
   /** After an element: true on a comma, false on the closing byte. */
@@ -183,52 +215,42 @@ class Scanner {
     return byte === COMMA;
   }
 
-  private string(report: boolean): StringValue | undefined {
-    const start = this.position;
-    let quote = this.quoteFrom(start + 1);
-    while (isEscaped(this.bytes, quote)) quote = this.quoteFrom(quote + 1);
-    this.position = quote + 1;
-    return report ? { kind: "string", start, end: quote + 1 } : undefined;
-  }
-
-  /** The first quote at or after `at`: near ones are found byte by byte, far ones by `indexOf`. */
-  private quoteFrom(at: number): number {
+  /** Near quotes are found byte by byte, far ones by the skipper, or where there is none by `indexOf`. */
+  private stringEnd(start: number): number {
     const { bytes } = this;
-    const near = Math.min(at + NEAR, bytes.length);
-    while (at < near && bytes[at] !== QUOTE) at++;
-    if (at < near) return at;
-    const quote = bytes.indexOf(QUOTE, at);
+    const near = Math.min(start + 1 + NEAR, bytes.length);
+    for (let at = start + 1; at < near; at++) {
+      if (bytes[at] === QUOTE) return at + 1;
+      if (bytes[at] === BACKSLASH) break;
+    }
+    const end = this.skipped(start);
+    if (end !== undefined) return end;
+    let quote = bytes.indexOf(QUOTE, start + 1);
+    while (quote >= 0 && isEscaped(bytes, quote)) quote = bytes.indexOf(QUOTE, quote + 1);
     if (quote < 0) throw new Unscannable("not JSON: a string does not end");
-    return quote;
+    return quote + 1;
   }
 
-  private atom(): AtomValue {
+  private atomEnd(start: number): number {
+    const end = atomEnd(this.bytes, start);
+    if (end === undefined) throw this.bad("a value");
+    return end;
+  }
+
+  private string({ words }: Compiled): StringValue {
     const start = this.position;
-    // 64 bytes hold every literal and every number that a client writes; longer numbers are left alone with their body.
-    const text = this.bytes.toString("latin1", start, start + 64);
-    const end = text.search(ATOM_END);
-    const atom = end < 0 ? text : text.slice(0, end);
-    if (atom !== "true" && atom !== "false" && atom !== "null" && !isNumber(atom)) throw this.bad("a value");
-    this.position = start + atom.length;
-    return { kind: "atom", start, end: this.position };
+    const end = this.stringEnd(start);
+    this.position = end;
+    return { kind: "string", start, end, word: words.find((word) => isTextAt(this.bytes, start, end, word)) };
   }
 
-  /** Reads a key; returns it when the shape asks for its member. */
-  private key(shape: Compiled | undefined): Key | undefined {
+  /** Reads a key; returns it when it is one of these. */
+  private key(keys: readonly Key[]): Key | undefined {
     if (this.next() !== QUOTE) throw this.bad("a key");
     const start = this.position;
-    this.string(false);
-    if (shape === undefined || shape.keys.length === 0) return undefined;
-    return this.wanted(shape.keys, start, this.position);
-  }
-
-  /** Which of the keys stands at `[start, end)`, quotes included; it may be written with escapes. */
-  private wanted(keys: readonly Key[], start: number, end: number): Key | undefined {
-    const { bytes } = this;
-    const same = keys.find((key) => isAt(bytes, start + 1, end - 1, key.bytes));
-    if (same || !hasEscape(bytes, start, end)) return same;
-    const name = textOf(bytes, { kind: "string", start, end });
-    return keys.find((key) => key.name === name);
+    this.position = this.stringEnd(start);
+    for (const key of keys) if (isTextAt(this.bytes, start, this.position, key.name)) return key;
+    return undefined;
   }
 
   private enter(): number {
@@ -256,9 +278,6 @@ class Scanner {
   }
 }
 
-/** Stands for a container that nobody asked for. */
-const NOTHING: ObjectValue = { kind: "object", start: 0, end: 0, members: Object.freeze({}) };
-
 /** A byte of a string is escaped when an odd number of backslashes stands before it; the string's own quote ends the count. */
 function isEscaped(bytes: Buffer, at: number): boolean {
   let before = at - 1;
@@ -266,28 +285,22 @@ function isEscaped(bytes: Buffer, at: number): boolean {
   return (at - before) % 2 === 0;
 }
 
-function isNumber(text: string): boolean {
-  NUMBER.lastIndex = 0;
-  return NUMBER.test(text) && NUMBER.lastIndex === text.length;
-}
+/** The longest way to write a character of ASCII, `\u0041`. */
+const LONGEST_ESCAPE = 6;
 
-function isAt(bytes: Buffer, start: number, end: number, wanted: Uint8Array): boolean {
-  if (end - start !== wanted.length) return false;
-  for (let at = 0; at < wanted.length; at++) if (bytes[start + at] !== wanted[at]) return false;
+/** Whether the string at `[start, end)`, quotes included, is this text, however it is escaped; makes no string of it. */
+function isTextAt(bytes: Buffer, start: number, end: number, text: string): boolean {
+  const length = end - start - 2;
+  if (length !== text.length) {
+    const mayBe =
+      length > text.length && length <= text.length * LONGEST_ESCAPE && hasEscape(bytes, start, end);
+    return mayBe && textOf(bytes, { start, end }) === text;
+  }
+  for (let at = 0; at < length; at++) if (bytes[start + 1 + at] !== text.charCodeAt(at)) return false;
   return true;
 }
 
 function hasEscape(bytes: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; at++) if (bytes[at] === BACKSLASH) return true;
   return false;
-}
-
-/** Whether a string is short and needs no decoding, as roles and types do: most calls of `textOf` are for such. */
-function isPlainWord(bytes: Buffer, { start, end }: StringValue): boolean {
-  if (end - start > 32) return false;
-  for (let at = start + 1; at < end - 1; at++) {
-    const byte = bytes[at]!;
-    if (byte < SPACE || byte > 0x7e || byte === BACKSLASH) return false;
-  }
-  return true;
 }

@@ -1,4 +1,4 @@
-import { concat, insertion, join, type RawValue, removals, textBlock, userTurn } from "./json-bytes.ts";
+import { insertion, join, type RawValue, removals, replacement, textBlock, userTurn } from "./json-bytes.ts";
 import { asReminder, asUsersWords, isMarker, isReminder, rawOf } from "./reminder.ts";
 import { type Document, type StringValue, Unscannable } from "./scan.ts";
 import type { Edit } from "./splice.ts";
@@ -124,11 +124,18 @@ class Folding {
 
   private isOnlyMarkers({ content }: Turn): boolean {
     if ("kind" in content) return isMarker(this.bytes, content);
-    return (
-      content.length > 0 &&
-      content.every(({ type, text }) => type === "text" && text && isMarker(this.bytes, text))
-    );
+    return content.length > 0 && content.every((block) => isMarkerBlock(this.bytes, block));
   }
+}
+
+/** What is put into, moved out of and taken away from a user turn. */
+class Changes {
+  /** The indices of its blocks that do not stay where they are. */
+  readonly removed = new Set<number>();
+  readonly intoResult: Addition[] = [];
+  readonly beforeWords: RawValue[] = [];
+  readonly atEnd: RawValue[] = [];
+  readonly turnBehind: RawValue[] = [];
 }
 
 /** A user turn of the client, changed in place. */
@@ -140,17 +147,13 @@ class UserTurn implements Host {
   private readonly isFirst: boolean;
   private readonly strictAlternation: boolean;
   private readonly repairs: TurnRepairs;
-
-  private readonly removed = new Set<number>();
-  private readonly intoResult: Addition[] = [];
-  private readonly beforeWords: RawValue[] = [];
-  private readonly atEnd: RawValue[] = [];
-  private readonly turnBehind: RawValue[] = [];
+  /** Most turns of a long history have none. */
+  private changes: Changes | undefined;
 
   constructor(bytes: Buffer, turn: Turn, isFirst: boolean, strictAlternation: boolean, repairs: TurnRepairs) {
     this.bytes = bytes;
     this.turn = turn;
-    this.blocks = "kind" in turn.content ? [] : turn.content;
+    this.blocks = blocksIn(turn);
     this.result = this.blocks.findLast(isResult);
     this.isFirst = isFirst;
     this.strictAlternation = strictAlternation;
@@ -159,81 +162,98 @@ class UserTurn implements Host {
   }
 
   fold(texts: readonly StringValue[]): void {
+    const { intoResult, beforeWords, atEnd } = this.changed();
     const reminders = texts.map((text) => asReminder(this.bytes, text));
-    if (this.result) this.intoResult.push(...reminders.map((text) => ({ text })));
-    else if (this.isFirst) this.beforeWords.push(...reminders.map(textBlock));
-    else this.atEnd.push(...reminders.map(textBlock));
+    if (this.result) intoResult.push(...reminders.map((text) => ({ text })));
+    else if (this.isFirst) beforeWords.push(...reminders.map(textBlock));
+    else atEnd.push(...reminders.map(textBlock));
   }
 
   join(turn: Turn): void {
-    if (this.result) this.intoResult.push(...additionsOf(this.bytes, turn));
-    else this.atEnd.push(...blocksOf(this.bytes, turn));
+    const { intoResult, atEnd } = this.changed();
+    if (this.result) intoResult.push(...additionsOf(this.bytes, turn));
+    else atEnd.push(...blocksOf(this.bytes, turn));
   }
 
   edits(): Edit[] {
-    const own =
-      this.turnBehind.length === 0 ? [] : [insertion(this.turn.value.end, ",", userTurn(this.turnBehind))];
-    return [...this.resultEdits(), ...this.contentEdits(), ...own];
+    const named = this.loadedTools();
+    if (!this.changes) return named;
+    const { intoResult, turnBehind } = this.changes;
+    const appended = this.result ? appendToResult(this.bytes, this.result, intoResult) : [];
+    const behind =
+      turnBehind.length === 0 ? [] : [insertion(this.turn.value.end, ",", ...userTurn(turnBehind))];
+    return [...named, ...appended, ...this.contentEdits(this.changes), ...behind];
+  }
+
+  private changed(): Changes {
+    this.changes ??= new Changes();
+    return this.changes;
   }
 
   /** Decides for each block whether it stays, goes into the last result, or into a turn behind this one. */
   private sortBlocks(): void {
-    const firstResult = this.blocks.findIndex(isResult);
-    this.blocks.forEach((block, index) => {
-      const isText = block.type === "text" && block.text !== undefined;
-      if (isText && isMarker(this.bytes, block.text)) {
+    let hadResult = false;
+    for (const [index, block] of this.blocks.entries()) {
+      hadResult ||= block.isResult;
+      if (isMarkerBlock(this.bytes, block)) {
+        this.changed().removed.add(index);
         this.repairs.markersDropped++;
-      } else if (firstResult < 0 || index < firstResult || isResult(block)) {
-        return;
-      } else if (isText && isReminder(this.bytes, block.text)) {
-        this.intoResult.push({ text: rawOf(this.bytes, block.text) });
-        this.repairs.remindersMoved++;
-      } else {
-        if (this.strictAlternation) this.intoResult.push(additionOf(this.bytes, block));
-        else this.turnBehind.push(sliceOf(this.bytes, block));
-        this.repairs.ownWordsMoved++;
+      } else if (hadResult && !block.isResult) {
+        this.changed().removed.add(index);
+        this.moveBehindResult(block, this.changed());
       }
-      this.removed.add(index);
-    });
+    }
   }
 
-  private resultEdits(): Edit[] {
-    if (!this.result) return [];
-    const named = this.blocks.filter(isResult).flatMap((result) => nameLoadedTools(this.bytes, result));
+  private moveBehindResult(block: Block, { intoResult, turnBehind }: Changes): void {
+    if (block.text && isReminder(this.bytes, block.text)) {
+      intoResult.push({ text: rawOf(this.bytes, block.text) });
+      this.repairs.remindersMoved++;
+      return;
+    }
+    if (this.strictAlternation) intoResult.push(additionOf(this.bytes, block));
+    else turnBehind.push(sliceOf(this.bytes, block));
+    this.repairs.ownWordsMoved++;
+  }
+
+  private loadedTools(): Edit[] {
+    const named: Edit[] = [];
+    for (const block of this.blocks) if (block.isResult) named.push(...nameLoadedTools(this.bytes, block));
     this.repairs.toolsNamed += named.length;
-    return [...named, ...appendToResult(this.bytes, this.result, this.intoResult)];
+    return named;
   }
 
-  private contentEdits(): Edit[] {
+  private contentEdits(changes: Changes): Edit[] {
+    const { removed, beforeWords, atEnd } = changes;
     const { content } = this.turn;
-    if ("kind" in content) return this.stringEdits(content);
-    if (this.removed.size + this.beforeWords.length + this.atEnd.length === 0) return [];
+    if ("kind" in content) return stringEdits(content, changes);
+    if (removed.size + beforeWords.length + atEnd.length === 0) return [];
     const edits = removals(
       this.blocks.map((block) => block.value),
-      this.removed,
+      removed,
     );
-    const words = this.blocks.findLast((block, index) => block.type === "text" && !this.removed.has(index));
-    const behind = words ? this.atEnd : [...this.beforeWords, ...this.atEnd];
-    if (words && this.beforeWords.length > 0)
-      edits.push(insertion(words.value.start, join(this.beforeWords, ","), ","));
-    if (behind.length > 0) edits.push(this.append(behind));
+    const words = this.blocks.findLast((block, index) => block.text && !removed.has(index));
+    const behind = words ? atEnd : [...beforeWords, ...atEnd];
+    if (words && beforeWords.length > 0)
+      edits.push(insertion(words.value.start, ...join(beforeWords, ","), ","));
+    if (behind.length > 0) edits.push(this.append(behind, removed.size));
     return edits;
   }
 
-  private append(blocks: readonly RawValue[]): Edit {
+  private append(blocks: readonly RawValue[], removed: number): Edit {
     const last = this.blocks.at(-1);
     // An empty content array: right behind its bracket, which is the last byte but one of what the scan found.
     const at = last?.value.end ?? this.turn.value.members.content!.end - 1;
-    return insertion(at, this.blocks.length > this.removed.size ? "," : "", join(blocks, ","));
+    return insertion(at, this.blocks.length > removed ? "," : "", ...join(blocks, ","));
   }
+}
 
-  /** A string becomes an array of blocks only when something joins it. */
-  private stringEdits({ start, end }: StringValue): Edit[] {
-    if (this.beforeWords.length + this.atEnd.length === 0) return [];
-    const before = this.beforeWords.flatMap((block) => [block, ","]);
-    const after = this.atEnd.flatMap((block) => [",", block]);
-    return [insertion(start, "[", ...before, '{"type":"text","text":'), insertion(end, "}", ...after, "]")];
-  }
+/** A string becomes an array of blocks only when something joins it. */
+function stringEdits({ start, end }: StringValue, { beforeWords, atEnd }: Changes): Edit[] {
+  if (beforeWords.length + atEnd.length === 0) return [];
+  const before = beforeWords.flatMap((block) => [...block, ","]);
+  const after = atEnd.flatMap((block) => [",", ...block]);
+  return [insertion(start, "[", ...before, '{"type":"text","text":'), insertion(end, "}", ...after, "]")];
 }
 
 /** A system turn that has no user turn before it. */
@@ -256,8 +276,7 @@ class NewUserTurn implements Host {
   }
 
   edits(): Edit[] {
-    const { start, end } = this.turn.value;
-    return [{ start, end, bytes: userTurn(this.blocks) }];
+    return [replacement(this.turn.value, userTurn(this.blocks))];
   }
 }
 
@@ -265,8 +284,8 @@ class NewUserTurn implements Host {
 function systemTexts({ content, value }: Turn): StringValue[] {
   if ("kind" in content) return [content].filter(isNotEmpty);
   const texts = content.map((block) => {
-    if (block.type === "text" && block.text) return block.text;
-    throw new Unscannable(`a system turn with a ${block.type} block at byte ${value.start}`);
+    if (block.text) return block.text;
+    throw new Unscannable(`a system turn with a block that is no text at byte ${value.start}`);
   });
   return texts.filter(isNotEmpty);
 }
@@ -275,34 +294,40 @@ function isNotEmpty({ start, end }: StringValue): boolean {
   return end - start > '""'.length;
 }
 
-function hasResult({ content }: Turn): boolean {
-  return !("kind" in content) && content.some(isResult);
+function hasResult(turn: Turn): boolean {
+  return blocksIn(turn).some(isResult);
 }
 
 function isResult(block: Block): boolean {
-  return block.type === "tool_result";
+  return block.isResult;
+}
+
+function isMarkerBlock(bytes: Buffer, { text }: Block): boolean {
+  return text !== undefined && isMarker(bytes, text);
+}
+
+const NO_BLOCKS: readonly Block[] = [];
+
+function blocksIn({ content }: Turn): readonly Block[] {
+  return "kind" in content ? NO_BLOCKS : content;
 }
 
 function sliceOf(bytes: Buffer, { value }: Block): RawValue {
-  return bytes.subarray(value.start, value.end);
+  return [bytes.subarray(value.start, value.end)];
 }
 
 function blocksOf(bytes: Buffer, { content }: Turn): RawValue[] {
   if ("kind" in content) return [textBlock(rawOf(bytes, content))];
-  return content
-    .filter((block) => !(block.type === "text" && block.text && isMarker(bytes, block.text)))
-    .map((block) => sliceOf(bytes, block));
+  return content.filter((block) => !isMarkerBlock(bytes, block)).map((block) => sliceOf(bytes, block));
 }
 
 /** The user's words as they go into a tool result. */
 function additionsOf(bytes: Buffer, { content }: Turn): Addition[] {
   if ("kind" in content) return [{ text: asUsersWords(bytes, content) }];
-  return content
-    .filter((block) => !(block.type === "text" && block.text && isMarker(bytes, block.text)))
-    .map((block) => additionOf(bytes, block));
+  return content.filter((block) => !isMarkerBlock(bytes, block)).map((block) => additionOf(bytes, block));
 }
 
 function additionOf(bytes: Buffer, block: Block): Addition {
-  if (block.type !== "text" || !block.text) return { block: concat(sliceOf(bytes, block)) };
+  if (!block.text) return { block: sliceOf(bytes, block) };
   return { text: isReminder(bytes, block.text) ? rawOf(bytes, block.text) : asUsersWords(bytes, block.text) };
 }

@@ -1,5 +1,5 @@
-import { concat, insertion, join, type RawText, type RawValue, textBlock } from "./json-bytes.ts";
-import { type ObjectValue, textOf, Unscannable, type Value } from "./scan.ts";
+import { insertion, join, type RawText, type RawValue, replacement, textBlock } from "./json-bytes.ts";
+import { type ArrayValue, type StringValue, Unscannable, wordOf } from "./scan.ts";
 import type { Edit } from "./splice.ts";
 import type { Block } from "./turns.ts";
 
@@ -13,16 +13,13 @@ export type Addition = { readonly text: RawText } | { readonly block: RawValue }
 export function appendToResult(bytes: Buffer, result: Block, additions: readonly Addition[]): Edit[] {
   if (additions.length === 0) return [];
   const { content, value } = result;
-  const texts = additions.map((addition) => ("text" in addition ? addition.text : undefined));
-  const onlyTexts = texts.every((text) => text !== undefined) ? join(texts, SEPARATOR) : undefined;
-  const whole = onlyTexts ? concat('"', onlyTexts, '"') : arrayOf(additions);
-  if (content === undefined) return [insertion(value.end - 1, ',"content":', whole)];
-  if (content.kind === "string") return appendToString(content, additions, onlyTexts);
-  if (content.kind === "array") return appendToArray(bytes, content, additions, onlyTexts);
-  if (bytes.toString("latin1", content.start, content.end) !== "null") {
-    throw new Unscannable(`a tool result of unknown shape at byte ${content.start}`);
-  }
-  return [{ start: content.start, end: content.end, bytes: whole }];
+  if (content?.kind === "string") return appendToString(content, additions);
+  if (content?.kind === "array") return [appendToArray(content, additions)];
+  const text = onlyText(additions);
+  const whole = text ? ['"', ...text, '"'] : ["[", ...blocksOf(additions), "]"];
+  if (content === undefined) return [insertion(value.end - 1, ',"content":', ...whole)];
+  if (bytes.toString("latin1", content.start, content.end) === "null") return [replacement(content, whole)];
+  throw new Unscannable(`a tool result of unknown shape at byte ${content.start}`);
 }
 
 /** llama-server drops `tool_reference` blocks (server-chat.cpp knows text and image only): each becomes a text that names the tool. */
@@ -30,11 +27,13 @@ export function nameLoadedTools(bytes: Buffer, result: Block): Edit[] {
   if (result.content?.kind !== "array") return [];
   return result.content.items.flatMap((item) => {
     const name =
-      item.kind === "object" && typeOf(bytes, item) === "tool_reference" ? item.members.tool_name : undefined;
+      item.kind === "object" && wordOf(item.members.type) === "tool_reference"
+        ? item.members.tool_name
+        : undefined;
     if (name?.kind !== "string") return [];
     // The line end keeps two names apart: llama-server joins the texts of a result without a separator.
-    const text = concat("Tool loaded: ", bytes.subarray(name.start + 1, name.end - 1), "\\n");
-    return [{ start: item.start, end: item.end, bytes: textBlock(text) }];
+    const text = ["Tool loaded: ", bytes.subarray(name.start + 1, name.end - 1), "\\n"];
+    return [replacement(item, textBlock(text))];
   });
 }
 
@@ -43,41 +42,41 @@ export function nameLoadedTools(bytes: Buffer, result: Block): Edit[] {
 /** An empty line, as JSON writes it. */
 const SEPARATOR = "\\n\\n";
 
-function appendToString(
-  content: Value,
-  additions: readonly Addition[],
-  onlyTexts: RawText | undefined,
-): Edit[] {
+function appendToString(content: StringValue, additions: readonly Addition[]): Edit[] {
   const isEmpty = content.end - content.start === 2;
-  if (onlyTexts) return [insertion(content.end - 1, isEmpty ? "" : SEPARATOR, onlyTexts)];
-  const blocks = join(blocksOf(additions), ",");
-  if (isEmpty) return [{ start: content.start, end: content.end, bytes: concat("[", blocks, "]") }];
-  return [insertion(content.start, '[{"type":"text","text":'), insertion(content.end, "},", blocks, "]")];
+  const text = onlyText(additions);
+  if (text) return [insertion(content.end - 1, isEmpty ? "" : SEPARATOR, ...text)];
+  const blocks = blocksOf(additions);
+  if (isEmpty) return [replacement(content, ["[", ...blocks, "]"])];
+  return [insertion(content.start, '[{"type":"text","text":'), insertion(content.end, "},", ...blocks, "]")];
 }
 
-function appendToArray(
-  bytes: Buffer,
-  content: Value & { kind: "array" },
-  additions: readonly Addition[],
-  onlyTexts: RawText | undefined,
-): Edit[] {
+function appendToArray(content: ArrayValue, additions: readonly Addition[]): Edit {
   const last = content.items.at(-1);
-  const text = last?.kind === "object" && typeOf(bytes, last) === "text" ? last.members.text : undefined;
-  if (onlyTexts && text?.kind === "string") {
-    return [insertion(text.end - 1, text.end - text.start === 2 ? "" : SEPARATOR, onlyTexts)];
+  const lastText =
+    last?.kind === "object" && wordOf(last.members.type) === "text" ? last.members.text : undefined;
+  const text = onlyText(additions);
+  if (text && lastText?.kind === "string") {
+    return insertion(lastText.end - 1, lastText.end - lastText.start === 2 ? "" : SEPARATOR, ...text);
   }
-  const blocks = onlyTexts ? textBlock(onlyTexts) : join(blocksOf(additions), ",");
-  return [insertion(last?.end ?? content.end - 1, last ? "," : "", blocks)];
+  const blocks = text ? textBlock(text) : blocksOf(additions);
+  return insertion(last?.end ?? content.end - 1, last ? "," : "", ...blocks);
 }
 
-function arrayOf(additions: readonly Addition[]): RawValue {
-  return concat("[", join(blocksOf(additions), ","), "]");
+/** All additions as one text; `undefined` where a block is among them. */
+function onlyText(additions: readonly Addition[]): RawText | undefined {
+  const texts: RawText[] = [];
+  for (const addition of additions) {
+    if (!("text" in addition)) return undefined;
+    texts.push(addition.text);
+  }
+  return join(texts, SEPARATOR);
 }
 
-function blocksOf(additions: readonly Addition[]): RawValue[] {
-  return additions.map((addition) => ("text" in addition ? textBlock(addition.text) : addition.block));
-}
-
-function typeOf(bytes: Buffer, { members }: ObjectValue): string | undefined {
-  return members.type?.kind === "string" ? textOf(bytes, members.type) : undefined;
+/** The additions as elements of an array. */
+function blocksOf(additions: readonly Addition[]): RawValue {
+  const blocks = additions.map((addition) =>
+    "text" in addition ? textBlock(addition.text) : addition.block,
+  );
+  return join(blocks, ",");
 }

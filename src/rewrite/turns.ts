@@ -3,65 +3,73 @@ import {
   type ObjectValue,
   type Shape,
   type StringValue,
-  textOf,
   Unscannable,
   type Value,
+  wordOf,
 } from "./scan.ts";
 
 /** One element of `messages`. */
 export interface Turn {
   readonly value: ObjectValue;
-  readonly role: string;
-  /** Read for user and system turns only; an assistant's turn is never looked into. */
+  readonly role: "user" | "system" | "other";
+  /** Read for user and system turns only; another's turn is never looked into. */
   readonly content: StringValue | readonly Block[];
 }
 
 /** One content block of a turn. */
 export interface Block {
   readonly value: ObjectValue;
-  readonly type: string;
+  readonly isResult: boolean;
+  /** Of a text block; other blocks hold no words. */
   readonly text: StringValue | undefined;
   /** Of a `tool_result`: what the tool returned. */
   readonly content: Value | undefined;
 }
 
-const RESULT_SHAPE: Shape = { each: { members: { type: {}, text: {}, tool_name: {} } } };
-const BLOCK_SHAPE: Shape = { members: { type: {}, text: {}, content: RESULT_SHAPE } };
+const RESULT_SHAPE: Shape = {
+  each: { members: { type: { words: ["text", "tool_reference"] }, text: {}, tool_name: {} } },
+};
+const BLOCK_SHAPE: Shape = {
+  members: { type: { words: ["text", "tool_result"] }, text: {}, content: RESULT_SHAPE },
+};
 
 /** What `readTurns` needs of a body. */
-export const TURNS_SHAPE: Shape = { each: { members: { role: {}, content: { each: BLOCK_SHAPE } } } };
+export const TURNS_SHAPE: Shape = {
+  each: { members: { role: { words: ["user", "system"], decides: true }, content: { each: BLOCK_SHAPE } } },
+};
 
 /** The turns of `messages`. Throws `Unscannable` when a user or system turn has a shape that Anthropic's API does not know. */
-export function readTurns({ bytes, root }: Document): Turn[] {
+export function readTurns({ root }: Document): Turn[] {
   const { messages } = root.members;
-  if (messages?.kind !== "array") return [];
-  return messages.items.map((value) => readTurn(bytes, value));
-}
-
-/** Whether a turn or block is known to hold a text, and which; texts of other blocks are not the user's or the client's words. */
-export function textBlockOf(block: Block): StringValue | undefined {
-  return block.type === "text" ? block.text : undefined;
+  return messages?.kind === "array" ? messages.items.map(readTurn) : [];
 }
 
 // --- internal ---
 
-function readTurn(bytes: Buffer, value: Value): Turn {
+const NO_BLOCKS: readonly Block[] = [];
+
+function readTurn(value: Value): Turn {
   if (value.kind !== "object" || value.members.role?.kind !== "string") throw unknownShape("a turn", value);
-  const role = textOf(bytes, value.members.role);
-  if (role !== "user" && role !== "system") return { value, role, content: [] };
-  const { content } = value.members;
+  const { role: named, content } = value.members;
+  const role = wordOf(named);
+  if (role !== "user" && role !== "system") return { value, role: "other", content: NO_BLOCKS };
   if (content?.kind === "string") return { value, role, content };
   if (content?.kind !== "array") throw unknownShape(`the content of a ${role} turn`, value);
-  return { value, role, content: content.items.map((block) => readBlock(bytes, block)) };
+  return { value, role, content: content.items.map(readBlock) };
 }
 
-function readBlock(bytes: Buffer, value: Value): Block {
+function readBlock(value: Value): Block {
   if (value.kind !== "object" || value.members.type?.kind !== "string")
     throw unknownShape("a content block", value);
-  const { text, content } = value.members;
-  const type = textOf(bytes, value.members.type);
-  if (type === "text" && text?.kind !== "string") throw unknownShape("a text block", value);
-  return { value, type, text: text?.kind === "string" ? text : undefined, content };
+  const { type, text, content } = value.members;
+  const isText = wordOf(type) === "text";
+  if (isText && text?.kind !== "string") throw unknownShape("a text block", value);
+  return {
+    value,
+    isResult: wordOf(type) === "tool_result",
+    text: isText ? (text as StringValue) : undefined,
+    content,
+  };
 }
 
 function unknownShape(what: string, { start }: Value): Unscannable {

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { concat, insertion, join, removals, textBlock, userTurn } from "../../src/rewrite/json-bytes.ts";
+import {
+  insertion,
+  join,
+  type Pieces,
+  removals,
+  replacement,
+  textBlock,
+  userTurn,
+} from "../../src/rewrite/json-bytes.ts";
 import { applied } from "./checked.ts";
 
 describe("removals", () => {
@@ -28,9 +36,9 @@ describe("removals", () => {
 });
 
 test("blocks and turns are written around raw texts", () => {
-  const raw = Buffer.from('a\\"\\u00e9');
-  expect(textBlock(raw).toString()).toBe('{"type":"text","text":"a\\"\\u00e9"}');
-  const turn = JSON.parse(userTurn([textBlock(raw), textBlock(Buffer.from("b"))]).toString());
+  const raw = [Buffer.from('a\\"\\u00e9')];
+  expect(written(textBlock(raw))).toBe('{"type":"text","text":"a\\"\\u00e9"}');
+  const turn = JSON.parse(written(userTurn([textBlock(raw), textBlock(["b"])])));
   expect(turn).toEqual({
     role: "user",
     content: [
@@ -40,10 +48,15 @@ test("blocks and turns are written around raw texts", () => {
   });
 });
 
-test("concat and join take bytes as they are, also such that are no UTF-8", () => {
+test("pieces are taken as they are, also such that are no UTF-8", () => {
   const bytes = new Uint8Array([0xff, 0x00]);
-  expect([...concat("a", bytes)]).toEqual([0x61, 0xff, 0x00]);
-  expect([...join([bytes, bytes], ",")]).toEqual([0xff, 0x00, 0x2c, 0xff, 0x00]);
-  expect(join([], ",").length).toBe(0);
-  expect(insertion(3, "a", bytes)).toEqual({ start: 3, end: 3, bytes: concat("a", bytes) });
+  const edit = insertion(3, "a", bytes);
+  expect(edit).toEqual({ start: 3, end: 3, bytes: Buffer.from([0x61, 0xff, 0x00]) });
+  expect(replacement({ start: 2, end: 3 }, ["a", bytes])).toEqual({ ...edit, start: 2 });
+  expect(join([[bytes], ["a", bytes]], ",")).toEqual([bytes, ",", "a", bytes]);
+  expect(join([], ",")).toEqual([]);
 });
+
+function written(pieces: Pieces): string {
+  return Buffer.from(insertion(0, ...pieces).bytes).toString();
+}

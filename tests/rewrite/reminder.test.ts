@@ -40,12 +40,12 @@ describe("isReminder and asReminder", () => {
     const json = JSON.stringify(words);
     expect(isReminder(...inBody(json))).toBe(want);
     const wrapped = want ? words : `<system-reminder>\n${words}\n</system-reminder>`;
-    expect(JSON.parse(`"${asReminder(...inBody(json))}"`)).toBe(wrapped);
+    expect(JSON.parse(`"${asReminder(...inBody(json)).join("")}"`)).toBe(wrapped);
   });
 });
 
 test("the user's words say whose they are and keep their escapes", () => {
-  expect(asUsersWords(...inBody('"a\\u00e9\\/"')).toString()).toBe(
+  expect(asUsersWords(...inBody('"a\\u00e9\\/"')).join("")).toBe(
     "The user wrote this message:\\na\\u00e9\\/",
   );
 });

@@ -148,7 +148,7 @@ describe("refuses", () => {
 describe("textOf", () => {
   const text = (inside: string | Uint8Array): string => {
     const bytes = Buffer.concat([Buffer.from('"'), Buffer.from(inside as string), Buffer.from('"')]);
-    return textOf(bytes, { kind: "string", start: 0, end: bytes.length });
+    return textOf(bytes, { start: 0, end: bytes.length });
   };
   test("decodes escapes and UTF-8", () => {
     expect(text('a\\"\\u00e9é漢\\ud83d\\udc69👩')).toBe('a"éé漢👩👩');

@@ -6,8 +6,8 @@ import { applied } from "./checked.ts";
 import { modelView } from "./model-view.ts";
 
 const image = { type: "image", source: { data: "iVBOR" } };
-const words = (text: string): Addition => ({ text: Buffer.from(text) });
-const picture: Addition = { block: Buffer.from(JSON.stringify(image)) };
+const words = (text: string): Addition => ({ text: [text] });
+const picture: Addition = { block: [JSON.stringify(image)] };
 
 /** The result with the additions, and what a model sees of it. */
 function appended(content: unknown, additions: readonly Addition[]) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { scan, textOf, Unscannable } from "../../src/rewrite/scan.ts";
-import { readTurns, TURNS_SHAPE, textBlockOf } from "../../src/rewrite/turns.ts";
+import { readTurns, TURNS_SHAPE } from "../../src/rewrite/turns.ts";
 
 function turnsOf(messages: unknown) {
   const bytes = Buffer.from(JSON.stringify({ messages }));
@@ -8,12 +8,12 @@ function turnsOf(messages: unknown) {
     role,
     "kind" in content
       ? textOf(bytes, content)
-      : content.map((block) => [block.type, textBlockOf(block) !== undefined]),
+      : content.map((block) => [block.isResult, block.text && textOf(bytes, block.text)]),
   ]);
 }
 
 describe("readTurns", () => {
-  test("tells string from blocks, and text blocks from others", () => {
+  test("tells string from blocks, and texts and tool results from other blocks", () => {
     const blocks = [
       { type: "text", text: "a" },
       { type: "tool_result", content: [] },
@@ -29,9 +29,9 @@ describe("readTurns", () => {
       [
         "user",
         [
-          ["text", true],
-          ["tool_result", false],
-          ["document", false],
+          [false, "a"],
+          [true, undefined],
+          [false, undefined],
         ],
       ],
     ]);
@@ -39,8 +39,8 @@ describe("readTurns", () => {
 
   test("does not look into turns of other roles, whatever they hold", () => {
     expect(turnsOf([{ role: "assistant", content: 1 }, { role: "tool" }])).toEqual([
-      ["assistant", []],
-      ["tool", []],
+      ["other", []],
+      ["other", []],
     ]);
   });
 
