@@ -10,7 +10,7 @@ import { type RewriteContext, rewrite } from "../../src/rewrite/rewrite.ts";
 import { claudeCodeBody } from "./fixtures.ts";
 
 const ROUNDS = 200;
-const WARM_UP = 60;
+const WARM_UP = 600;
 const MEGABYTES = 2;
 
 const { values } = parseArgs({ options: { seed: { type: "string", default: "1" } } });
