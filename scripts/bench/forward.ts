@@ -1,6 +1,7 @@
 /**
  * What the proxy adds to a request: the compiled binary between a client and an upstream, beside the same client asking the same
- * upstream directly, in turns. `bun run build && bun scripts/bench/forward.ts [requests] [--raw]`; `--raw` prints every single time.
+ * upstream directly, in turns; and beside the least that a proxy of Bun.serve and fetch can be, which reads a body and sends it on.
+ * `bun run build && bun scripts/bench/forward.ts [requests] [--raw]`; `--raw` prints every single time.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
@@ -14,45 +15,51 @@ const HEADER = "x-anthropic-billing-header: cc_version=2.1.119.a1e; cc_entrypoin
 const ANSWER = JSON.stringify({ type: "message", content: [{ type: "text", text: "x".repeat(2_000) }] });
 const WARM_UP = 300;
 
-if (process.argv[2] === "upstream") serveAnswers();
-else await measure(Number(process.argv[2] ?? 2_000), process.argv.includes("--raw"));
+const [role = "2000", bareUpstream = ""] = process.argv.slice(2);
+if (role === "upstream") serveAnswers();
+else if (role === "bare") serveBare(bareUpstream);
+else await measure(Number(role), process.argv.includes("--raw"));
+
+type Way = "direct" | "bare" | "proxied";
 
 async function measure(requests: number, raw: boolean): Promise<void> {
-  const upstream = await startUpstream();
+  const upstream = await startRole("upstream");
+  const bare = await startRole("bare", upstream.origin);
   const proxy = await startProxy(upstream.origin);
   const body = new Uint8Array(claudeCodeBody({ seed: 1, bytes: BODY_BYTES, header: HEADER }));
   console.log(
     `machine   ${cpus()[0]?.model}, ${cpus().length} cores, ${process.platform} ${release()}, Bun ${Bun.version}`,
   );
   console.log(
-    `command   ${proxy.command} with ${requests} POSTs of ${body.length} bytes, direct and proxied in turns, after ${WARM_UP} of each`,
+    `command   ${proxy.command} with ${requests} POSTs of ${body.length} bytes each way, in turns, after ${WARM_UP}`,
   );
-  const ask = { direct: () => time(upstream.origin, body), proxied: () => time(proxy.origin, body) };
-  for (let i = 0; i < WARM_UP; i++) await Promise.all([await ask.direct(), await ask.proxied()]);
-  const [direct, proxied]: [number[], number[]] = [[], []];
-  const before = cpuMs(proxy.child.pid);
-  for (let i = 0; i < requests; i++) {
-    direct.push(await ask.direct());
-    proxied.push(await ask.proxied());
-  }
-  const used = cpuMs(proxy.child.pid) - before;
+  const started: Readonly<Record<Way, Started>> = { direct: upstream, bare, proxied: proxy };
+  const ways = Object.keys(started) as Way[];
+  for (let i = 0; i < WARM_UP; i++) for (const way of ways) await time(started[way].origin, body);
+  const times: Readonly<Record<Way, number[]>> = { direct: [], bare: [], proxied: [] };
+  const before = { bare: cpuMs(bare.child.pid), proxied: cpuMs(proxy.child.pid) };
+  for (let i = 0; i < requests; i++)
+    for (const way of ways) times[way].push(await time(started[way].origin, body));
+  const used = {
+    bare: cpuMs(bare.child.pid) - before.bare,
+    proxied: cpuMs(proxy.child.pid) - before.proxied,
+  };
   const resident = rssMb(proxy.child.pid);
-  for (let i = 0; i < requests; i++) await ask.proxied();
-  console.log(`direct    ${spread(direct)}`);
-  console.log(`proxied   ${spread(proxied)}`);
+  for (let i = 0; i < requests; i++) await time(proxy.origin, body);
+  for (const way of ways) console.log(`${way.padEnd(10)}${spread(times[way])}`);
+  for (const way of ["bare", "proxied"] as const) {
+    const added = [0.5, 0.99].map((part) => (at(times[way], part) - at(times.direct, part)).toFixed(3));
+    const cpu = ((used[way] * 1_000) / requests).toFixed(0);
+    console.log(`${way.padEnd(10)}adds p50 ${added[0]}  p99 ${added[1]} ms, ${cpu} µs of CPU a request`);
+  }
   console.log(
-    `added     p50 ${(at(proxied, 0.5) - at(direct, 0.5)).toFixed(3)}  p99 ${(at(proxied, 0.99) - at(direct, 0.99)).toFixed(3)} ms`,
-  );
-  console.log(`CPU       ${((used * 1_000) / requests).toFixed(0)} µs a request in the proxy`);
-  console.log(
-    `resident  ${resident} MB after ${WARM_UP + requests} requests, ${rssMb(proxy.child.pid)} MB after ${WARM_UP + 2 * requests}`,
+    `resident  ${resident} MB after ${WARM_UP + requests} requests, ${rssMb(proxy.child.pid)} MB after ${WARM_UP + 2 * requests}; bare ${rssMb(bare.child.pid)} MB`,
   );
   console.log(
     `start     ${(await firstAnswers(upstream.origin, 10)).map((ms) => ms.toFixed(1)).join(" ")} ms to the first 200`,
   );
-  if (raw) console.log(JSON.stringify({ direct: rounded(direct), proxied: rounded(proxied) }));
-  proxy.child.kill();
-  upstream.child.kill();
+  if (raw) console.log(JSON.stringify(Object.fromEntries(ways.map((way) => [way, rounded(times[way])]))));
+  for (const { child } of Object.values(started)) child.kill();
 }
 
 async function time(origin: string, body: Uint8Array<ArrayBuffer>): Promise<number> {
@@ -71,8 +78,9 @@ interface Started {
   readonly origin: string;
 }
 
-async function startUpstream(): Promise<Started> {
-  const child = Bun.spawn([process.execPath, import.meta.path, "upstream"], {
+/** A part in a process of its own, so that its CPU time and memory are its own. */
+async function startRole(...args: string[]): Promise<Started> {
+  const child = Bun.spawn([process.execPath, import.meta.path, ...args], {
     stdout: "pipe",
     stderr: "inherit",
   });
@@ -144,6 +152,23 @@ function serveAnswers(): void {
     async fetch(request) {
       await request.arrayBuffer();
       return new Response(ANSWER, { headers: { "content-type": "application/json" } });
+    },
+  });
+  console.log(server.url.origin);
+}
+
+/** No repair, no guard, no figures, and each connection used once, as the proxy does it: see `send` in src/proxy/forward.ts. */
+function serveBare(upstream: string): void {
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    idleTimeout: 0,
+    async fetch(request) {
+      const { pathname, search } = new URL(request.url);
+      const { method, headers, signal } = request;
+      const options = { redirect: "manual", decompress: false, keepalive: false, timeout: false } as const;
+      const body = await request.bytes();
+      return await fetch(`${upstream}${pathname}${search}`, { method, headers, body, signal, ...options });
     },
   });
   console.log(server.url.origin);

@@ -1,5 +1,4 @@
 import { networkInterfaces } from "node:os";
-import { createConsola } from "consola";
 import type { BodyNotes } from "../proxy/forward.ts";
 import { isLoopback } from "../proxy/guard.ts";
 import { createRepairs } from "../proxy/repairs.ts";
@@ -7,6 +6,7 @@ import { type ProxySettings, type Proxy as RunningProxy, startProxy } from "../p
 import { createReport } from "../report/report.ts";
 import { askProps, KnownServer } from "../upstream/props.ts";
 import { banner, exposureWarning, upstreamWarning } from "./banner.ts";
+import { log } from "./log.ts";
 import { type Options, UsageError } from "./options.ts";
 
 /** Runs the proxy until a signal; resolves to the exit code. Throws with one line for the user when it cannot start. */
@@ -43,9 +43,6 @@ export async function serve(options: Options): Promise<number> {
 }
 
 // --- internal ---
-
-/** All words go to stderr: stdout stays free for what a user asks for. */
-const log = createConsola({ stdout: process.stderr, stderr: process.stderr });
 
 /** A proxy that forwards to itself would answer its own requests for ever. */
 function refuseItself({ host, port, upstream }: Options): void {

@@ -71,18 +71,19 @@ const NOTHING: Finding = { edits: [], notes: [] };
 /** Every repair. Each works on the original bytes, and no two touch the same part of a body: their order does not matter. */
 const PASSES: readonly Pass[] = [constantHeader, foldedTurns, stableTools];
 
+/** What the passes need of a body, as far as they will look at it; always the same value for the same passes. */
 function shapeFor({ path, systemTurns, toolOrder }: RewriteContext): Shape {
-  const ours = isMessagesPath(path);
-  return {
-    members: {
-      ...HEADER_SHAPE,
-      ...(ours && { messages: systemTurns === "fold" ? TURNS_SHAPE : {} }),
-      tools: ours && toolOrder ? TOOLS_SHAPE : { each: {} },
-      model: {},
-      stream: {},
-    },
-  };
+  if (!isMessagesPath(path)) return ANY_BODY;
+  if (systemTurns === "keep") return toolOrder ? WITH_TOOLS : HEADER_ONLY;
+  return toolOrder ? WITH_TURNS_AND_TOOLS : WITH_TURNS;
 }
+
+const FACTS = { tools: { each: {} }, model: {}, stream: {} };
+const ANY_BODY: Shape = { members: { ...HEADER_SHAPE, ...FACTS } };
+const HEADER_ONLY: Shape = { members: { ...HEADER_SHAPE, ...FACTS, messages: {} } };
+const WITH_TOOLS: Shape = { members: { ...HEADER_ONLY.members, tools: TOOLS_SHAPE } };
+const WITH_TURNS: Shape = { members: { ...HEADER_ONLY.members, messages: TURNS_SHAPE } };
+const WITH_TURNS_AND_TOOLS: Shape = { members: { ...WITH_TURNS.members, tools: TOOLS_SHAPE } };
 
 function constantHeader(document: Document, { path }: RewriteContext): Finding {
   const edits = billingHeaderEdits(document, isMessagesPath(path) ? "system" : "system or first message");

@@ -126,20 +126,28 @@ interface Key extends Word {
   readonly shape: Compiled;
 }
 
-function compiled({ members = {}, words = [], decides = false, each, first }: Shape): Compiled {
+/** There are few shapes, and a small body is scanned faster than its shape is compiled. */
+const COMPILED = new WeakMap<Shape, Compiled>();
+
+function compiled(shape: Shape): Compiled {
+  const known = COMPILED.get(shape) ?? compile(shape);
+  COMPILED.set(shape, known);
+  return known;
+}
+
+function compile({ members = {}, words = [], decides = false, each, first }: Shape): Compiled {
   const word = (text: string): Word => ({ text, bytes: Buffer.from(text) });
-  const keys = Object.entries(members).map(([name, shape]) => ({ ...word(name), shape: compiled(shape) }));
   return {
-    keys,
+    keys: Object.entries(members).map(([name, shape]) => ({ ...word(name), shape: compile(shape) })),
     words: words.map(word),
     decides,
-    each: each && compiled(each),
-    first: first && compiled(first),
+    each: each && compile(each),
+    first: first && compile(first),
   };
 }
 
 /** The shape of what nobody asked for. */
-const PASSED_OVER = compiled({});
+const PASSED_OVER = compile({});
 
 class Scanner {
   private readonly bytes: Buffer;
