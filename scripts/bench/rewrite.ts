@@ -23,11 +23,13 @@ const body = claudeCodeBody({
 const without = claudeCodeBody(size);
 
 const header: RewriteContext = { path: "/v1/messages", systemTurns: "keep" };
-const all: RewriteContext = { ...header, systemTurns: "fold", toolOrder: ["Bash", "Read", "Task"] };
+const turns: RewriteContext = { ...header, systemTurns: "fold" };
+const all: RewriteContext = { ...turns, toolOrder: ["Bash", "Read", "Task"] };
 
 const WAYS: readonly (readonly [string, () => unknown])[] = [
   ["JSON.parse + JSON.stringify, bytes to bytes", () => parsedAndWritten(body)],
   ["header only", () => rewrite(body, header)],
+  ["header and turns", () => rewrite(body, turns)],
   ["header, turns and tools", () => rewrite(body, all)],
   ["no header in the body: no edit", () => rewrite(without, header)],
   ["copying the body", () => copied(body)],

@@ -1,7 +1,4 @@
-import type { Edit } from "./splice.ts";
-
-/** Bytes that are not put together before they stand in an edit; strings are ASCII. */
-export type Pieces = readonly (string | Uint8Array)[];
+import type { Edit, Pieces } from "./splice.ts";
 
 /**
  * The inside of a JSON string as it stands in a body: escapes kept, quotes left out. Texts are moved in this form, so
@@ -26,11 +23,11 @@ export function userTurn(blocks: readonly RawValue[]): RawValue {
 }
 
 export function insertion(at: number, ...pieces: Pieces): Edit {
-  return replacement({ start: at, end: at }, pieces);
+  return { start: at, end: at, pieces };
 }
 
 export function replacement({ start, end }: { start: number; end: number }, pieces: Pieces): Edit {
-  return { start, end, bytes: together(pieces) };
+  return { start, end, pieces };
 }
 
 /** The edits that take elements out of an array, each with one comma; `removed` holds their indices. */
@@ -45,24 +42,6 @@ export function removals(
       const behindKept = firstKept >= 0 && index > firstKept;
       const start = behindKept ? items[index - 1]!.end : items[index]!.start;
       const end = behindKept ? items[index]!.end : (items[index + 1]?.start ?? items[index]!.end);
-      return { start, end, bytes: NO_BYTES };
+      return { start, end, pieces: [] };
     });
-}
-
-// --- internal ---
-
-const NO_BYTES = new Uint8Array(0);
-
-/** As `Buffer.concat`, without a Buffer for each string. */
-function together(pieces: Pieces): Buffer {
-  let length = 0;
-  for (const piece of pieces) length += piece.length;
-  const bytes = Buffer.allocUnsafe(length);
-  let at = 0;
-  for (const piece of pieces) {
-    if (typeof piece === "string") bytes.write(piece, at, "latin1");
-    else bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }

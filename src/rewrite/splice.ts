@@ -1,11 +1,14 @@
+/** Bytes that stand one behind the other; strings are ASCII. They are copied once, into the body that goes out. */
+export type Pieces = readonly (string | Uint8Array)[];
+
 /**
- * Replaces bytes `[start, end)` of the original body. Offsets always refer to the original; of several edits each starts
- * where the one before it ends, or later. `start === end` inserts; several insertions at one place keep their order.
+ * Puts pieces in place of bytes `[start, end)` of the original body. Offsets always refer to the original; of several edits each
+ * starts where the one before it ends, or later. `start === end` inserts; several insertions at one place keep their order.
  */
 export interface Edit {
   readonly start: number;
   readonly end: number;
-  readonly bytes: Uint8Array;
+  readonly pieces: Pieces;
 }
 
 /**
@@ -18,10 +21,14 @@ export function splice(body: Uint8Array, edits: readonly Edit[]): Uint8Array {
   const result = Buffer.allocUnsafeSlow(lengthAfter(body, edits));
   let from = 0;
   let to = 0;
-  for (const { start, end, bytes } of edits) {
+  for (const { start, end, pieces } of edits) {
     result.set(body.subarray(from, start), to);
-    result.set(bytes, to + start - from);
-    to += start - from + bytes.length;
+    to += start - from;
+    for (const piece of pieces) {
+      if (typeof piece === "string") result.write(piece, to, "latin1");
+      else result.set(piece, to);
+      to += piece.length;
+    }
     from = end;
   }
   result.set(body.subarray(from), to);
@@ -38,11 +45,12 @@ export function inOrder(edits: readonly Edit[]): Edit[] {
 function lengthAfter(body: Uint8Array, edits: readonly Edit[]): number {
   let length = body.length;
   let previousEnd = 0;
-  for (const { start, end, bytes } of edits) {
+  for (const { start, end, pieces } of edits) {
     if (start < previousEnd || end < start || end > body.length) {
       throw new RangeError(`edit ${start}..${end} after ${previousEnd} in ${body.length} bytes`);
     }
-    length += bytes.length - (end - start);
+    for (const piece of pieces) length += piece.length;
+    length -= end - start;
     previousEnd = end;
   }
   return length;

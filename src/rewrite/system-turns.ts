@@ -142,8 +142,6 @@ class Changes {
 class UserTurn implements Host {
   private readonly bytes: Buffer;
   private readonly turn: Turn;
-  private readonly blocks: readonly Block[];
-  private readonly result: Block | undefined;
   private readonly isFirst: boolean;
   private readonly strictAlternation: boolean;
   private readonly repairs: TurnRepairs;
@@ -153,12 +151,19 @@ class UserTurn implements Host {
   constructor(bytes: Buffer, turn: Turn, isFirst: boolean, strictAlternation: boolean, repairs: TurnRepairs) {
     this.bytes = bytes;
     this.turn = turn;
-    this.blocks = blocksIn(turn);
-    this.result = this.blocks.findLast(isResult);
     this.isFirst = isFirst;
     this.strictAlternation = strictAlternation;
     this.repairs = repairs;
-    this.sortBlocks();
+    // A block alone has nothing to be put behind; a turn that is nothing but a marker never comes here.
+    if (this.blocks.length > 1) this.sortBlocks();
+  }
+
+  private get blocks(): readonly Block[] {
+    return blocksIn(this.turn);
+  }
+
+  private get result(): Block | undefined {
+    return this.blocks.findLast(isResult);
   }
 
   fold(texts: readonly StringValue[]): void {
@@ -179,7 +184,8 @@ class UserTurn implements Host {
     const named = this.loadedTools();
     if (!this.changes) return named;
     const { intoResult, turnBehind } = this.changes;
-    const appended = this.result ? appendToResult(this.bytes, this.result, intoResult) : [];
+    const { result } = this;
+    const appended = result ? appendToResult(this.bytes, result, intoResult) : [];
     const behind =
       turnBehind.length === 0 ? [] : [insertion(this.turn.value.end, ",", ...userTurn(turnBehind))];
     return [...named, ...appended, ...this.contentEdits(this.changes), ...behind];
@@ -193,7 +199,9 @@ class UserTurn implements Host {
   /** Decides for each block whether it stays, goes into the last result, or into a turn behind this one. */
   private sortBlocks(): void {
     let hadResult = false;
-    for (const [index, block] of this.blocks.entries()) {
+    const { blocks } = this;
+    for (let index = 0; index < blocks.length; index++) {
+      const block = blocks[index]!;
       hadResult ||= block.isResult;
       if (isMarkerBlock(this.bytes, block)) {
         this.changed().removed.add(index);

@@ -1,3 +1,4 @@
+import { replacement } from "./json-bytes.ts";
 import { type Document, type ObjectValue, type Shape, textOf, type Value } from "./scan.ts";
 import type { Edit } from "./splice.ts";
 
@@ -33,7 +34,7 @@ export function orderTools({ bytes, root }: Document, known: readonly string[]):
   const edits = moved.map((name) => {
     const place = tools.items[wanted.indexOf(name)]!;
     const definition = byName.get(name)!;
-    return { start: place.start, end: place.end, bytes: bytes.subarray(definition.start, definition.end) };
+    return replacement(place, [bytes.subarray(definition.start, definition.end)]);
   });
   return { order, edits, moved };
 }

@@ -49,7 +49,8 @@ export function applied(bytes: Buffer, edits: readonly Edit[]): Buffer {
     expect(edit.end).toBeGreaterThanOrEqual(edit.start);
     expect(edit.end).toBeLessThanOrEqual(end);
     end = edit.start;
-    result = Buffer.concat([result.subarray(0, edit.start), edit.bytes, result.subarray(edit.end)]);
+    const pieces = edit.pieces.map((piece) => Buffer.from(piece as Uint8Array));
+    result = Buffer.concat([result.subarray(0, edit.start), ...pieces, result.subarray(edit.end)]);
   }
   expect(result.equals(splice(bytes, edits))).toBe(true);
   return result;

@@ -1,13 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import {
-  insertion,
-  join,
-  type Pieces,
-  removals,
-  replacement,
-  textBlock,
-  userTurn,
-} from "../../src/rewrite/json-bytes.ts";
+import { insertion, join, removals, replacement, textBlock, userTurn } from "../../src/rewrite/json-bytes.ts";
+import type { Pieces } from "../../src/rewrite/splice.ts";
 import { applied } from "./checked.ts";
 
 describe("removals", () => {
@@ -48,15 +41,14 @@ test("blocks and turns are written around raw texts", () => {
   });
 });
 
-test("pieces are taken as they are, also such that are no UTF-8", () => {
+test("pieces stand in an edit as they are, whole and in order", () => {
   const bytes = new Uint8Array([0xff, 0x00]);
-  const edit = insertion(3, "a", bytes);
-  expect(edit).toEqual({ start: 3, end: 3, bytes: Buffer.from([0x61, 0xff, 0x00]) });
-  expect(replacement({ start: 2, end: 3 }, ["a", bytes])).toEqual({ ...edit, start: 2 });
+  expect(insertion(3, "a", bytes)).toEqual({ start: 3, end: 3, pieces: ["a", bytes] });
+  expect(replacement({ start: 2, end: 3 }, ["a", bytes])).toEqual({ start: 2, end: 3, pieces: ["a", bytes] });
   expect(join([[bytes], ["a", bytes]], ",")).toEqual([bytes, ",", "a", bytes]);
   expect(join([], ",")).toEqual([]);
 });
 
 function written(pieces: Pieces): string {
-  return Buffer.from(insertion(0, ...pieces).bytes).toString();
+  return pieces.map((piece) => piece.toString()).join("");
 }

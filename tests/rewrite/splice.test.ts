@@ -4,7 +4,11 @@ import { property } from "../support/seeded.ts";
 import { applied } from "./checked.ts";
 
 const body = Buffer.from("0123456789");
-const edit = (start: number, end: number, text: string): Edit => ({ start, end, bytes: Buffer.from(text) });
+const edit = (start: number, end: number, text: string): Edit => ({
+  start,
+  end,
+  pieces: [Buffer.from(text)],
+});
 
 describe("splice", () => {
   test.each<[string, Edit[], string]>([
@@ -15,6 +19,11 @@ describe("splice", () => {
     ["all of it", [edit(0, 10, "")], ""],
     ["one right behind the other", [edit(2, 4, "a"), edit(4, 6, "b")], "01ab6789"],
     ["insertions at one place, in their order", [edit(3, 3, "a"), edit(3, 3, "b")], "012ab3456789"],
+    [
+      "several pieces, strings and bytes",
+      [{ start: 2, end: 4, pieces: ["ab", Buffer.from("é"), "", "c"] }],
+      "01abéc456789",
+    ],
     ["an insertion before a removal", [edit(3, 3, "a"), edit(3, 5, "")], "012a56789"],
   ])("%s", (_, edits, want) => {
     expect(Buffer.from(splice(body, edits)).toString()).toBe(want);
@@ -53,5 +62,5 @@ describe("splice", () => {
 
 test("inOrder sorts by place, insertions before what they stand before, equals as given", () => {
   const edits = [edit(5, 6, "d"), edit(3, 4, "c"), edit(3, 3, "a"), edit(3, 3, "b")];
-  expect(inOrder(edits).map(({ bytes }) => Buffer.from(bytes).toString())).toEqual(["a", "b", "c", "d"]);
+  expect(inOrder(edits).map(({ pieces }) => pieces.join(""))).toEqual(["a", "b", "c", "d"]);
 });
