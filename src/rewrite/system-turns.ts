@@ -142,16 +142,17 @@ class Changes {
 class UserTurn implements Host {
   private readonly bytes: Buffer;
   private readonly turn: Turn;
-  private readonly isFirst: boolean;
   private readonly strictAlternation: boolean;
   private readonly repairs: TurnRepairs;
+  /** As long as the conversation's first words are the last: what was said behind other words must not move before these. */
+  private foldsBeforeWords: boolean;
   /** Most turns of a long history have none. */
   private changes: Changes | undefined;
 
   constructor(bytes: Buffer, turn: Turn, isFirst: boolean, strictAlternation: boolean, repairs: TurnRepairs) {
     this.bytes = bytes;
     this.turn = turn;
-    this.isFirst = isFirst;
+    this.foldsBeforeWords = isFirst;
     this.strictAlternation = strictAlternation;
     this.repairs = repairs;
     // A block alone has nothing to be put behind; a turn that is nothing but a marker never comes here.
@@ -170,12 +171,13 @@ class UserTurn implements Host {
     const { intoResult, beforeWords, atEnd } = this.changed();
     const reminders = texts.map((text) => asReminder(this.bytes, text));
     if (this.result) intoResult.push(...reminders.map((text) => ({ text })));
-    else if (this.isFirst) beforeWords.push(...reminders.map(textBlock));
+    else if (this.foldsBeforeWords) beforeWords.push(...reminders.map(textBlock));
     else atEnd.push(...reminders.map(textBlock));
   }
 
   join(turn: Turn): void {
     const { intoResult, atEnd } = this.changed();
+    this.foldsBeforeWords = false;
     if (this.result) intoResult.push(...additionsOf(this.bytes, turn));
     else atEnd.push(...blocksOf(this.bytes, turn));
   }

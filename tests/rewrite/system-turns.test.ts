@@ -224,7 +224,7 @@ describe("strict alternation joins user turns in a row", () => {
       [
         "with system turns between",
         [first, system("S"), user("More"), system("T")],
-        [user([text(reminder("S")), text(reminder("T")), text("Hello"), text("More")])],
+        [user([text(reminder("S")), text("Hello"), text("More"), text(reminder("T"))])],
       ],
       [
         "behind a system turn of its own",
