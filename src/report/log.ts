@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { clockTime } from "./numbers.ts";
 import type { RequestRecord } from "./record.ts";
 
 /** How lines are drawn. */
@@ -61,7 +62,7 @@ const COLUMNS: readonly Column[] = [
   {
     title: "time",
     width: 8,
-    text: ({ time }) => new Date(time).toTimeString().slice(0, 8),
+    text: ({ time }) => clockTime(time),
     style: () => "dim",
   },
   { title: "id", width: 4, text: ({ session }) => session?.slice(0, 4) },

@@ -22,3 +22,10 @@ export function roughly(count: number): number {
 export function percent(part: number): string {
   return `${(Math.floor(part * 1000) / 10).toFixed(1)} %`;
 }
+
+/** `14:05:09` in the machine's time zone; `toTimeString` would load the names of all of them, 1 MB. */
+export function clockTime(time: string): string {
+  const date = new Date(time);
+  const parts = [date.getHours(), date.getMinutes(), date.getSeconds()];
+  return parts.map((part) => String(part).padStart(2, "0")).join(":");
+}

@@ -1,5 +1,5 @@
 import { formatSeconds } from "./log.ts";
-import { duration, grouped, percent } from "./numbers.ts";
+import { clockTime, duration, grouped, percent } from "./numbers.ts";
 import type { RequestRecord } from "./record.ts";
 import type { Listener } from "./recorder.ts";
 import { cachedShare, prefillSpeed, secondsSaved, type Totals } from "./totals.ts";
@@ -58,9 +58,7 @@ function costs(records: readonly RequestRecord[]): string[] {
 
 function describe(record: RequestRecord): string {
   const { time, session, agent, prompt_tokens, evaluated_tokens, first_token_ms } = record;
-  const who = [new Date(time).toTimeString().slice(0, 8), session?.slice(0, 4), agent]
-    .filter(Boolean)
-    .join(" ");
+  const who = [clockTime(time), session?.slice(0, 4), agent].filter(Boolean).join(" ");
   const evaluated = evaluated_tokens !== undefined ? `${grouped(evaluated_tokens)} evaluated of ` : "";
   const prompt = prompt_tokens !== undefined ? `${evaluated}${grouped(prompt_tokens)} tokens` : undefined;
   const first =

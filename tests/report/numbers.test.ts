@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { duration, grouped, percent, roughly } from "../../src/report/numbers.ts";
+import { clockTime, duration, grouped, percent, roughly } from "../../src/report/numbers.ts";
 
 describe("a duration is as exact as it is long", () => {
   const cases: [seconds: number, want: string][] = [
@@ -34,4 +34,10 @@ test("an estimate has three digits", () => {
 
 test("a share is rounded down: 99.99 % is not all", () => {
   expect([0, 0.4999, 0.99999, 1].map(percent)).toEqual(["0.0 %", "49.9 %", "99.9 %", "100.0 %"]);
+});
+
+test("a time of day is the machine's own, in two digits each", () => {
+  for (const time of ["2026-01-02T03:04:05.678Z", "2026-07-31T23:59:59.999Z", "2026-10-25T00:30:00.000Z"]) {
+    expect(clockTime(time)).toBe(new Date(time).toTimeString().slice(0, 8));
+  }
 });
