@@ -3,7 +3,7 @@ import { createConsola } from "consola/core";
 
 /**
  * For all words that nobody asked for: they go to stderr, so that stdout stays free for those that somebody did. Of consola
- * the core: its own reporters bring prompts, boxes and a table of CI services, which cost 9 MB and some milliseconds of the start.
+ * the core: its own reporters bring prompts, boxes and a table of CI services, which cost 5 MB and some milliseconds of the start.
  */
 export const log = createConsola({
   reporters: [

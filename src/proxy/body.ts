@@ -11,7 +11,7 @@ export async function readBody(
   if (METHODS_WITHOUT_BODY.has(request.method)) return undefined;
   const length = Number(request.headers.get("content-length") ?? 0);
   if (length > limit) return TOO_LARGE;
-  // Without touching `request.body`, which would turn it into a stream first: 0.25 ms for 100 KB in Bun 1.4.5.
+  // Without touching `request.body`, which would turn it into a stream first: 0.03 ms more for 100 KB in Bun 1.4.5.
   if (length > 0) return await request.bytes();
   // https://www.rfc-editor.org/rfc/rfc9112#section-6.3: neither header, no body
   return request.headers.has("transfer-encoding") && request.body

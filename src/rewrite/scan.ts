@@ -105,7 +105,7 @@ const CLOSE_BRACE = 0x7d;
 /** Deeper than any client nests, and far from the end of the stack: llama-server's own parser goes no deeper than its stack either. */
 const MAX_DEPTH = 512;
 
-/** Bytes looked at one by one before others take over: to call them costs about as much as 12 steps. */
+/** Bytes looked at one by one before the skipper is called: most keys and types end within them. */
 const NEAR = 24;
 
 /** A text as bytes: to compare bytes costs a tenth of making a string of what stands in the body. */
