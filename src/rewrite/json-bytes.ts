@@ -22,7 +22,7 @@ export function userTurn(blocks: readonly RawValue[]): RawValue {
   return ['{"role":"user","content":[', ...join(blocks, ","), "]}"];
 }
 
-export function insertion(at: number, ...pieces: Pieces): Edit {
+export function insertion(at: number, pieces: Pieces): Edit {
   return { start: at, end: at, pieces };
 }
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { atomEnd, Skipper } from "./skip.ts";
+import { atomEnd } from "./atom.ts";
+import { Skipper } from "./skip.ts";
 
 /** Where a value stands: bytes `[start, end)` of the body, the quotes of a string included. */
 export interface Span {
@@ -102,7 +103,7 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** Deeper than any client nests, and far from the end of the stack: llama-server's own parser goes no deeper than its stack either. */
+/** Deeper than any client nests, and far from the end of the stack. */
 const MAX_DEPTH = 512;
 
 /** Bytes looked at one by one before the skipper is called: most keys and types end within them. */
@@ -174,7 +175,7 @@ class Scanner {
     if (first === OPEN_BRACKET) return this.array(shape);
     if (first === QUOTE) return this.string(shape);
     const start = this.position;
-    this.position = this.atomEnd(start);
+    this.position = this.endOfAtom(start);
     return { kind: "atom", start, end: this.position };
   }
 
@@ -182,7 +183,7 @@ class Scanner {
   private skip(): void {
     const first = this.next();
     if (first === QUOTE) this.position = this.stringEnd(this.position);
-    else if (first !== OPEN_BRACE && first !== OPEN_BRACKET) this.position = this.atomEnd(this.position);
+    else if (first !== OPEN_BRACE && first !== OPEN_BRACKET) this.position = this.endOfAtom(this.position);
     else this.position = this.skipped(this.position) ?? this.value(PASSED_OVER).end;
   }
 
@@ -255,7 +256,7 @@ class Scanner {
     return quote + 1;
   }
 
-  private atomEnd(start: number): number {
+  private endOfAtom(start: number): number {
     const end = atomEnd(this.bytes, start);
     if (end === undefined) throw this.bad("a value");
     return end;

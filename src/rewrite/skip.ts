@@ -1,3 +1,4 @@
+import { atomEnd } from "./atom.ts";
 import { SKIP_WASM } from "./skip-wasm.ts";
 
 /**
@@ -11,7 +12,7 @@ export class Skipper {
   private windowStart = 0;
   private windowEnd = 0;
 
-  /** `undefined` where the processor or the engine has no vectors for WebAssembly (x64 before AVX, Bun without its JIT). */
+  /** `undefined` where the engine has no WebAssembly or, as on x64 before AVX, no vectors for it. */
   static over(bytes: Buffer): Skipper | undefined {
     return MACHINE && new Skipper(bytes, MACHINE);
   }
@@ -28,7 +29,7 @@ export class Skipper {
    */
   end(at: number, room: number): number | undefined {
     this.machine.begin(room);
-    if (at < this.windowStart || at >= this.windowEnd) this.load(at);
+    if (this.machine.loadedBy !== this || at < this.windowStart || at >= this.windowEnd) this.load(at);
     for (let from: number | undefined = at; from !== undefined; ) {
       const toMemory = this.machine.windowAt - this.windowStart;
       const result = this.machine.skip(from + toMemory, this.windowEnd + toMemory);
@@ -54,24 +55,16 @@ export class Skipper {
     this.windowStart = from;
     this.windowEnd = Math.min(from + windowBytes, this.bytes.length);
     memory.set(this.bytes.subarray(from, this.windowEnd), windowAt);
+    this.machine.loadedBy = this;
   }
-}
-
-/** Where the number, `true`, `false` or `null` at byte `at` ends; `undefined` when there is none. */
-export function atomEnd(bytes: Buffer, at: number): number | undefined {
-  // 64 bytes hold every literal and every number that a client writes; longer numbers are left alone with their body.
-  const text = bytes.toString("latin1", at, at + 64);
-  const atom = ATOM.exec(text)?.[0];
-  return atom === undefined ? undefined : at + atom.length;
 }
 
 // --- internal ---
 
-/** https://www.rfc-editor.org/rfc/rfc8259#section-6 and 3; white space or the end of what it stands in comes behind. */
-const ATOM = /^(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?=[ \t\r\n,\]}]|$)/;
-
 /** What skip.wat exports, and how its calls end. */
 interface Machine {
+  /** Whose body's window stands in memory. */
+  loadedBy: Skipper | undefined;
   readonly memory: Uint8Array;
   readonly windowAt: number;
   readonly windowBytes: number;
@@ -82,15 +75,16 @@ const DONE = 0;
 const MORE = 1;
 const ATOM_HERE = 2;
 
-/** One for all bodies: a scan never waits, so no two are at work at once. */
+/** One for all bodies: a walk never waits, so no two are at work at once. */
 const MACHINE = createMachine();
 
 function createMachine(): Machine | undefined {
   const code = Buffer.from(SKIP_WASM, "base64");
-  if (!WebAssembly.validate(code)) return undefined;
+  if (!globalThis.WebAssembly?.validate(code)) return undefined;
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code));
   const { memory, WINDOW, WINDOW_BYTES, begin, skip } = exports as Record<string, unknown>;
   return {
+    loadedBy: undefined,
     memory: new Uint8Array((memory as WebAssembly.Memory).buffer),
     windowAt: (WINDOW as WebAssembly.Global<"i32">).value,
     windowBytes: (WINDOW_BYTES as WebAssembly.Global<"i32">).value,

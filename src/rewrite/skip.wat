@@ -5,8 +5,8 @@
 ;; body: here a mistake is only noticed.
 
 (module
-  ;; From 0: the closing byte of each open container. From WINDOW on: a window, and behind it 64 bytes that may be read but
-  ;; say nothing.
+  ;; One page of 64 KiB. From 0: the closing byte of each open container, so that there is room for 1 024 levels. From WINDOW
+  ;; on: a window, small enough to stay in the processor's nearest caches, and behind it 64 bytes that may be read but say nothing.
   (memory (export "memory") 1)
   (global (export "WINDOW") i32 (i32.const 1024))
   (global (export "WINDOW_BYTES") i32 (i32.const 32768))
@@ -61,7 +61,8 @@
       (block $bad
         (loop $next
           (if (local.get $inString) (then
-            ;; Most strings are short: the first quote or backslash of 17 bytes is the quote that ends them.
+            ;; Most strings are short: they end with the first quote or backslash of their 16 bytes or, where these hold none,
+            ;; with the byte behind them.
             (block $closed
               (local.set $close (i32.add (local.get $at) (call $nearSpecial (local.get $at))))
               (br_if $closed (i32.and
@@ -92,7 +93,7 @@
                     (local.set $inString (i32.const 1))
                     (br $next)))))))))
 
-          ;; A value of its own is done; what was a key is not.
+          ;; Outside of all containers, and something was read that is no key: the whole value.
           (if (i32.and (i32.eqz (local.get $depth)) (i32.eq (local.get $expected) (global.get $COMMA_OR_END)))
             (then (return (i32.or (i32.shl (local.get $at) (i32.const 2)) (global.get $DONE)))))
 

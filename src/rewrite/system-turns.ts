@@ -142,6 +142,8 @@ class Changes {
 class UserTurn implements Host {
   private readonly bytes: Buffer;
   private readonly turn: Turn;
+  private readonly blocks: readonly Block[];
+  private readonly result: Block | undefined;
   private readonly strictAlternation: boolean;
   private readonly repairs: TurnRepairs;
   /** As long as the conversation's first words are the last: what was said behind other words must not move before these. */
@@ -152,6 +154,8 @@ class UserTurn implements Host {
   constructor(bytes: Buffer, turn: Turn, isFirst: boolean, strictAlternation: boolean, repairs: TurnRepairs) {
     this.bytes = bytes;
     this.turn = turn;
+    this.blocks = blocksIn(turn);
+    this.result = this.blocks.findLast(isResult);
     this.foldsBeforeWords = isFirst;
     this.strictAlternation = strictAlternation;
     this.repairs = repairs;
@@ -159,37 +163,34 @@ class UserTurn implements Host {
     if (this.blocks.length > 1) this.sortBlocks();
   }
 
-  private get blocks(): readonly Block[] {
-    return blocksIn(this.turn);
-  }
-
-  private get result(): Block | undefined {
-    return this.blocks.findLast(isResult);
-  }
-
   fold(texts: readonly StringValue[]): void {
     const { intoResult, beforeWords, atEnd } = this.changed();
-    const reminders = texts.map((text) => asReminder(this.bytes, text));
-    if (this.result) intoResult.push(...reminders.map((text) => ({ text })));
-    else if (this.foldsBeforeWords) beforeWords.push(...reminders.map(textBlock));
-    else atEnd.push(...reminders.map(textBlock));
+    for (const text of texts) {
+      const reminder = asReminder(this.bytes, text);
+      if (this.result) intoResult.push({ text: reminder });
+      else if (this.foldsBeforeWords) beforeWords.push(textBlock(reminder));
+      else atEnd.push(textBlock(reminder));
+    }
   }
 
   join(turn: Turn): void {
     const { intoResult, atEnd } = this.changed();
     this.foldsBeforeWords = false;
-    if (this.result) intoResult.push(...additionsOf(this.bytes, turn));
-    else atEnd.push(...blocksOf(this.bytes, turn));
+    // One by one: a spread would pass each as an argument, of which a call takes some 100 000.
+    if (this.result) {
+      for (const addition of additionsOf(this.bytes, turn)) intoResult.push(addition);
+    } else {
+      for (const block of blocksOf(this.bytes, turn)) atEnd.push(block);
+    }
   }
 
   edits(): Edit[] {
     const named = this.loadedTools();
     if (!this.changes) return named;
     const { intoResult, turnBehind } = this.changes;
-    const { result } = this;
-    const appended = result ? appendToResult(this.bytes, result, intoResult) : [];
+    const appended = this.result ? appendToResult(this.bytes, this.result, intoResult) : [];
     const behind =
-      turnBehind.length === 0 ? [] : [insertion(this.turn.value.end, ",", ...userTurn(turnBehind))];
+      turnBehind.length === 0 ? [] : [insertion(this.turn.value.end, [",", ...userTurn(turnBehind)])];
     return [...named, ...appended, ...this.contentEdits(this.changes), ...behind];
   }
 
@@ -201,9 +202,8 @@ class UserTurn implements Host {
   /** Decides for each block whether it stays, goes into the last result, or into a turn behind this one. */
   private sortBlocks(): void {
     let hadResult = false;
-    const { blocks } = this;
-    for (let index = 0; index < blocks.length; index++) {
-      const block = blocks[index]!;
+    for (let index = 0; index < this.blocks.length; index++) {
+      const block = this.blocks[index]!;
       hadResult ||= block.isResult;
       if (isMarkerBlock(this.bytes, block)) {
         this.changed().removed.add(index);
@@ -228,7 +228,9 @@ class UserTurn implements Host {
 
   private loadedTools(): Edit[] {
     const named: Edit[] = [];
-    for (const block of this.blocks) if (block.isResult) named.push(...nameLoadedTools(this.bytes, block));
+    for (const block of this.blocks) {
+      if (block.isResult) for (const edit of nameLoadedTools(this.bytes, block)) named.push(edit);
+    }
     this.repairs.toolsNamed += named.length;
     return named;
   }
@@ -245,7 +247,7 @@ class UserTurn implements Host {
     const words = this.blocks.findLast((block, index) => block.text && !removed.has(index));
     const behind = words ? atEnd : [...beforeWords, ...atEnd];
     if (words && beforeWords.length > 0)
-      edits.push(insertion(words.value.start, ...join(beforeWords, ","), ","));
+      edits.push(insertion(words.value.start, [...join(beforeWords, ","), ","]));
     if (behind.length > 0) edits.push(this.append(behind, removed.size));
     return edits;
   }
@@ -254,7 +256,7 @@ class UserTurn implements Host {
     const last = this.blocks.at(-1);
     // An empty content array: right behind its bracket, which is the last byte but one of what the scan found.
     const at = last?.value.end ?? this.turn.value.members.content!.end - 1;
-    return insertion(at, this.blocks.length > removed ? "," : "", ...join(blocks, ","));
+    return insertion(at, [this.blocks.length > removed ? "," : "", ...join(blocks, ",")]);
   }
 }
 
@@ -263,7 +265,7 @@ function stringEdits({ start, end }: StringValue, { beforeWords, atEnd }: Change
   if (beforeWords.length + atEnd.length === 0) return [];
   const before = beforeWords.flatMap((block) => [...block, ","]);
   const after = atEnd.flatMap((block) => [",", ...block]);
-  return [insertion(start, "[", ...before, '{"type":"text","text":'), insertion(end, "}", ...after, "]")];
+  return [insertion(start, ["[", ...before, '{"type":"text","text":']), insertion(end, ["}", ...after, "]"])];
 }
 
 /** A system turn that has no user turn before it. */
@@ -278,11 +280,11 @@ class NewUserTurn implements Host {
   }
 
   fold(texts: readonly StringValue[]): void {
-    this.blocks.push(...texts.map((text) => textBlock(asReminder(this.bytes, text))));
+    for (const text of texts) this.blocks.push(textBlock(asReminder(this.bytes, text)));
   }
 
   join(turn: Turn): void {
-    this.blocks.push(...blocksOf(this.bytes, turn));
+    for (const block of blocksOf(this.bytes, turn)) this.blocks.push(block);
   }
 
   edits(): Edit[] {

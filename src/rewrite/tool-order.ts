@@ -30,13 +30,12 @@ export function orderTools({ bytes, root }: Document, known: readonly string[]):
   }
   const order = [...new Set([...known, ...byName.keys()])];
   const wanted = order.filter((name) => byName.has(name));
-  const moved = wanted.filter((name, index) => byName.get(name) !== tools.items[index]);
-  const edits = moved.map((name) => {
-    const place = tools.items[wanted.indexOf(name)]!;
-    const definition = byName.get(name)!;
-    return replacement(place, [bytes.subarray(definition.start, definition.end)]);
+  const moves = wanted.flatMap((name, index) => {
+    const [definition, place] = [byName.get(name)!, tools.items[index]!];
+    if (definition === place) return [];
+    return { name, edit: replacement(place, [bytes.subarray(definition.start, definition.end)]) };
   });
-  return { order, edits, moved };
+  return { order, edits: moves.map(({ edit }) => edit), moved: moves.map(({ name }) => name) };
 }
 
 /** The tool orders of the last sessions, in memory only. */

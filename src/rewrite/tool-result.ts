@@ -17,7 +17,7 @@ export function appendToResult(bytes: Buffer, result: Block, additions: readonly
   if (content?.kind === "array") return [appendToArray(content, additions)];
   const text = onlyText(additions);
   const whole = text ? ['"', ...text, '"'] : ["[", ...blocksOf(additions), "]"];
-  if (content === undefined) return [insertion(value.end - 1, ',"content":', ...whole)];
+  if (content === undefined) return [insertion(value.end - 1, [',"content":', ...whole])];
   if (bytes.toString("latin1", content.start, content.end) === "null") return [replacement(content, whole)];
   throw new Unscannable(`a tool result of unknown shape at byte ${content.start}`);
 }
@@ -45,10 +45,13 @@ const SEPARATOR = "\\n\\n";
 function appendToString(content: StringValue, additions: readonly Addition[]): Edit[] {
   const isEmpty = content.end - content.start === 2;
   const text = onlyText(additions);
-  if (text) return [insertion(content.end - 1, isEmpty ? "" : SEPARATOR, ...text)];
+  if (text) return [insertion(content.end - 1, [isEmpty ? "" : SEPARATOR, ...text])];
   const blocks = blocksOf(additions);
   if (isEmpty) return [replacement(content, ["[", ...blocks, "]"])];
-  return [insertion(content.start, '[{"type":"text","text":'), insertion(content.end, "},", ...blocks, "]")];
+  return [
+    insertion(content.start, ['[{"type":"text","text":']),
+    insertion(content.end, ["},", ...blocks, "]"]),
+  ];
 }
 
 function appendToArray(content: ArrayValue, additions: readonly Addition[]): Edit {
@@ -57,10 +60,10 @@ function appendToArray(content: ArrayValue, additions: readonly Addition[]): Edi
     last?.kind === "object" && wordOf(last.members.type) === "text" ? last.members.text : undefined;
   const text = onlyText(additions);
   if (text && lastText?.kind === "string") {
-    return insertion(lastText.end - 1, lastText.end - lastText.start === 2 ? "" : SEPARATOR, ...text);
+    return insertion(lastText.end - 1, [lastText.end - lastText.start === 2 ? "" : SEPARATOR, ...text]);
   }
   const blocks = text ? textBlock(text) : blocksOf(additions);
-  return insertion(last?.end ?? content.end - 1, last ? "," : "", ...blocks);
+  return insertion(last?.end ?? content.end - 1, [last ? "," : "", ...blocks]);
 }
 
 /** All additions as one text; `undefined` where a block is among them. */

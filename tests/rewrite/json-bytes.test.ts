@@ -43,7 +43,7 @@ test("blocks and turns are written around raw texts", () => {
 
 test("pieces stand in an edit as they are, whole and in order", () => {
   const bytes = new Uint8Array([0xff, 0x00]);
-  expect(insertion(3, "a", bytes)).toEqual({ start: 3, end: 3, pieces: ["a", bytes] });
+  expect(insertion(3, ["a", bytes])).toEqual({ start: 3, end: 3, pieces: ["a", bytes] });
   expect(replacement({ start: 2, end: 3 }, ["a", bytes])).toEqual({ start: 2, end: 3, pieces: ["a", bytes] });
   expect(join([[bytes], ["a", bytes]], ",")).toEqual([bytes, ",", "a", bytes]);
   expect(join([], ",")).toEqual([]);

@@ -15,6 +15,8 @@ describe("isMarker", () => {
     ["\n<total_tokens> 182 000 tokens left </total_tokens>\n\n", true],
     ["", false],
     ["<total_tokens>tokens left</total_tokens>", false],
+    ["<total_tokens> \n\t tokens left</total_tokens>", false],
+    ["<total_tokens>\n1_000.5\n tokens left\n</total_tokens>", true],
     ["<total_tokens>1 tokens left</total_tokens> and more", false],
     ["a <total_tokens>1 tokens left</total_tokens>", false],
     ["<total_tokens>1 tokens left</total_tokens>".repeat(2), false],
