@@ -26,11 +26,12 @@ const MODEL_WIDTH = { least: 6, most: 24 };
 /** Below this a low share is a short prompt, not a lost cache. */
 const WORTH_A_COLOUR = 1000;
 
-/** The line for one request: a row under `formatHeader`, as wide as its columns whatever is known. */
+/** The line for one request: a row under `formatHeader`; only an unusual end may move its numbers to the left. */
 export function formatRecord(record: RequestRecord, style: LineStyle): string {
-  const cells = columnsFor(style).map((column) => {
-    const text = fit(column.text(record) ?? "", column);
-    const paint = style.colour ? column.style?.(record) : undefined;
+  const columns = columnsFor(style);
+  const texts = columns.map((column) => fit(column.text(record) ?? "", column));
+  const cells = squeezed(texts, style.columns - 1).map((text, index) => {
+    const paint = style.colour ? columns[index]?.style?.(record) : undefined;
     return paint ? styleText(paint, text, { validateStream: false }) : text;
   });
   return cells.join(" ").trimEnd();
@@ -87,9 +88,22 @@ function columnsFor({ columns }: LineStyle): readonly Column[] {
 
 /** The last column may be as long as it wants: nothing follows it. */
 function fit(text: string, { title, width, right }: Column): string {
-  if (title === "end") return text;
-  const cut = text.length > width ? `${text.replace(/^claude-/, "").slice(0, width - 1)}…` : text;
-  return right ? cut.padStart(width) : cut.padEnd(width);
+  if (title === "end" || text.length <= width) return right ? text.padStart(width) : text.padEnd(width);
+  const short = text.replace(/^claude-/, "");
+  return short.length > width ? `${short.slice(0, width - 1)}…` : short.padEnd(width);
+}
+
+/** Cells that with a blank between each are no wider than `columns`, as far as taking blanks out of them makes them so. */
+function squeezed(cells: readonly string[], columns: number): string[] {
+  let over = cells.join(" ").length - columns;
+  return cells
+    .toReversed()
+    .map((cell) => {
+      const blanks = Math.min(cell.length - cell.trim().length, Math.max(0, over));
+      over -= blanks;
+      return cell.startsWith(" ") ? cell.slice(blanks) : cell.slice(0, cell.length - blanks);
+    })
+    .toReversed();
 }
 
 function whole(count: number | undefined): string | undefined {

@@ -23,7 +23,10 @@ export class CostliestRequests implements Listener {
 /** What the run was like, for people; empty when there was no inference request. Ends without a line break. */
 export function formatSummary(totals: Totals, costliest: readonly RequestRecord[]): string {
   if (totals.inferences === 0) return "";
-  const head = `${counted(totals.inferences, "request")}, ${grouped(totals.prompt_tokens)} prompt tokens`;
+  const requests = counted(totals.inferences, "request");
+  if (totals.prompt_tokens === 0)
+    return `${requests}, none of which was answered with a count of its prompt tokens`;
+  const head = `${requests}, ${grouped(totals.prompt_tokens)} prompt tokens`;
   return [head, ...figures(totals), ...costs(costliest)].join("\n");
 }
 

@@ -64,12 +64,20 @@ interface Finding {
   readonly toolOrder?: readonly string[];
 }
 
-type Pass = (document: Document, context: RewriteContext) => Finding;
+interface Pass {
+  /** What it repairs, in the words of `--verbose`. */
+  readonly title: string;
+  readonly run: (document: Document, context: RewriteContext) => Finding;
+}
 
 const NOTHING: Finding = { edits: [], notes: [] };
 
 /** Every repair. Each works on the original bytes, and no two touch the same part of a body: their order does not matter. */
-const PASSES: readonly Pass[] = [constantHeader, foldedTurns, stableTools];
+const PASSES: readonly Pass[] = [
+  { title: "billing header", run: constantHeader },
+  { title: "turns", run: foldedTurns },
+  { title: "tools", run: stableTools },
+];
 
 /** What the passes need of a body, as far as they will look at it; always the same value for the same passes. */
 function shapeFor({ path, systemTurns, toolOrder }: RewriteContext): Shape {
@@ -109,9 +117,9 @@ function stableTools(document: Document, { path, toolOrder }: RewriteContext): F
 /** A pass that meets a shape it does not know leaves its part of the body alone; the others still do their work. */
 function attempt(pass: Pass, document: Document, context: RewriteContext): Finding {
   try {
-    return pass(document, context);
+    return pass.run(document, context);
   } catch (error) {
-    return { edits: [], notes: [`${pass.name} left alone: ${reasonOf(error)}`] };
+    return { edits: [], notes: [`${pass.title} left alone: ${reasonOf(error)}`] };
   }
 }
 

@@ -162,7 +162,7 @@ class Scanner {
   }
 
   document(shape: Compiled): ObjectValue {
-    if (this.next() !== OPEN_BRACE) throw this.bad("a JSON object");
+    if (this.next() !== OPEN_BRACE) throw new Unscannable("it is no JSON object");
     const root = this.object(shape);
     if (this.next() !== undefined) throw this.bad("the end");
     return root;

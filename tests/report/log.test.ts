@@ -63,6 +63,29 @@ test("a wrong end is told after the status", () => {
   expect(formatRecord(overflow, NARROW)).toEndWith(" 400 exceed_context_size_error");
 });
 
+test("a line with a wrong end fits into 80 columns, with all that is known", () => {
+  const ends = [
+    { ...FULL, outcome: "left" as const },
+    { ...FULL, outcome: "broken" as const },
+    { ...BARE, outcome: "refused" as const },
+    { ...BARE, model: "claude-opus-4-8", status: 400, error_type: "exceed_context_size_error" },
+    { ...FULL, error_type: "overloaded_error" },
+  ];
+  for (const record of ends) {
+    const [line, wide] = [formatRecord(record, NARROW), formatRecord(record, WIDE)];
+    const words = (text: string) => text.replace(/^\S+ |\S+…|claude-\S+|\/v1\S+/g, "").split(/ +/);
+    expect(words(line)).toEqual(words(wide));
+    if (record.outcome !== "complete" || record.status === 400) expect(line.length).toBeLessThan(80);
+  }
+});
+
+test("a name is only called cut where something of it was", () => {
+  const named = (model: string) => formatRecord({ ...FULL, model }, WIDE).slice(19, 44);
+  expect(named("claude-sonnet-4-5-20250929")).toBe("sonnet-4-5-20250929      ");
+  expect(named("claude-opus-4-8")).toBe("claude-opus-4-8          ");
+  expect(named("a-model-of-a-long-name-indeed")).toBe("a-model-of-a-long-name-… ");
+});
+
 test("colour changes nothing but the colour", () => {
   for (const record of [FULL, BARE, { ...FULL, cached_tokens: 3, evaluated_tokens: 18_429 }]) {
     const coloured = formatRecord(record, { ...NARROW, colour: true });

@@ -59,6 +59,10 @@ test("a few tokens say nothing of the speed", () => {
   expect(summaryOf([{ ...FULL, evaluated_tokens: 5, prefill_ms: 10 }])).not.toContain("saved");
 });
 
+test("nothing is said of tokens where no answer told any", () => {
+  expect(summaryOf([BARE])).toBe("1 request, none of which was answered with a count of its prompt tokens");
+});
+
 test("a run without requests has no summary", () => {
   expect(summaryOf([])).toBe("");
 });

@@ -363,7 +363,7 @@ test("a turn that cannot be read does not keep the header from being normalised"
   const { notes } = rewriteChecked(body, FOLD);
   expect(notes).toEqual([
     "billing header made constant",
-    expect.stringMatching(/^foldedTurns left alone: .* at byte/),
+    expect.stringMatching(/^turns left alone: .* at byte/),
   ]);
 });
 
