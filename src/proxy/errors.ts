@@ -42,23 +42,7 @@ export function lateError(status: number, body: Uint8Array): AnthropicError {
   );
 }
 
-/** The cause of a failed fetch in words that a user can act on. */
-export function causeOf(error: unknown): string {
-  const { code, message } = error as { code?: string; message?: string };
-  return (code && CAUSES[code]) ?? message ?? "unknown error";
-}
-
 // --- internal ---
-
-/** Codes of Bun 1.4.5's fetch whose own texts speak of fetch options or ask whether the computer can access the URL. */
-const CAUSES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ConnectionRefused: "connection refused",
-  ECONNRESET: "it closed the connection before it answered",
-  ENOTFOUND: "there is no host of that name",
-  EPROTO: "the TLS handshake failed; is it http, not https?",
-  UnrequestedUpgrade: "it switched protocols without being asked",
-};
 
 const OVERLOADED: ReadonlySet<number> = new Set([429, 503, 529]);
 

@@ -1,10 +1,11 @@
 import type { Watcher } from "../report/watch.ts";
 import type { Rewritten } from "../rewrite/rewrite.ts";
+import { causeOf } from "../upstream/cause.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { answerOf } from "./answer.ts";
 import { readBody, release, TOO_LARGE } from "./body.ts";
 import { settles } from "./chunks.ts";
-import { causeOf, proxyError } from "./errors.ts";
+import { proxyError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { requestHeaders } from "./headers.ts";
 import { lateAnswer } from "./late.ts";

@@ -1,4 +1,5 @@
 import { ask } from "./ask.ts";
+import { causeOf } from "./cause.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** What a server says of itself on `GET /props`; `undefined` is what its answer does not show. */
@@ -85,14 +86,6 @@ export function factsOf(props: unknown): ServerFacts | undefined {
 }
 
 // --- internal ---
-
-/** Bun's fetch names the cause in `code` (ConnectionRefused, FailedToOpenSocket, …). */
-function causeOf(error: unknown): string {
-  const { name, code, message } = error as { name?: string; code?: string; message?: string };
-  if (name === "TimeoutError") return "no answer in time";
-  if (code === "ConnectionRefused" || code === "ECONNREFUSED") return "connection refused";
-  return message ?? "unknown error";
-}
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

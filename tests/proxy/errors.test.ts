@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { causeOf, lateError, overflowError, proxyError } from "../../src/proxy/errors.ts";
+import { lateError, overflowError, proxyError } from "../../src/proxy/errors.ts";
 
 const bytes = (value: unknown): Uint8Array =>
   new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value));
@@ -98,13 +98,5 @@ describe("lateError", () => {
   ];
   test.each(SHAPES)("%d with %j is %s", (status, body, type, message) => {
     expect(lateError(status, bytes(body))).toEqual({ type: "error", error: { type, message } });
-  });
-});
-
-describe("causeOf", () => {
-  test("knows the codes of fetch, and repeats other messages", () => {
-    expect(causeOf(Object.assign(new Error("x"), { code: "ECONNREFUSED" }))).toBe("connection refused");
-    expect(causeOf(new Error("certificate has expired"))).toBe("certificate has expired");
-    expect(causeOf({})).toBe("unknown error");
   });
 });
