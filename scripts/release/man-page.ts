@@ -52,7 +52,7 @@ const CLOSING = [
   "Beside a llama-server on port 8080:",
   ".Pp",
   ".Dl $ cache-proxy",
-  ".Dl $ ANTHROPIC_BASE_URL=http://127.0.0.1:8081 claude",
+  ".Dl $ ANTHROPIC_BASE_URL=http://127.0.0.1:8081 ANTHROPIC_AUTH_TOKEN=local claude",
   ".Sh SEE ALSO",
 ];
 

@@ -11,7 +11,7 @@ export function banner(options: Options, url: string, answer: Answer): string {
     `  listens on   ${url}`,
     `  forwards to  ${origin}${basePath} (${describe(answer)})`,
     `  live page    ${local}/cache-proxy/`,
-    `  start with   ANTHROPIC_BASE_URL=${local} claude`,
+    `  start with   ANTHROPIC_BASE_URL=${local} ANTHROPIC_AUTH_TOKEN=local claude`,
   ].join("\n");
 }
 

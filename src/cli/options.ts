@@ -52,11 +52,11 @@ const ARGS = {
     type: "enum",
     options: ["text", "json"],
     default: "text",
-    description: "One line a request on stderr, for people or as JSON",
+    description: "What is written to stderr, one line an inference request: for people, or as JSON objects",
   },
   verbose: { type: "boolean", description: "Say what was changed in each request body" },
   quiet: { type: "boolean", description: "Print warnings and errors only" },
-  help: { type: "boolean", description: "Print this help" },
+  help: { type: "boolean", alias: "h", description: "Print this help" },
   version: { type: "boolean", description: "Print the version" },
 } as const satisfies ArgsDef;
 
@@ -105,6 +105,7 @@ function parseFlags(argv: readonly string[]): Record<string, unknown> {
       {
         type: arg.type === "boolean" ? ("boolean" as const) : ("string" as const),
         multiple: name === "allow-host",
+        ...("alias" in arg ? { short: arg.alias } : {}),
         ...("default" in arg ? { default: arg.default } : {}),
       },
     ]),
@@ -113,8 +114,11 @@ function parseFlags(argv: readonly string[]): Record<string, unknown> {
     return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values;
   } catch (error) {
     // Only the first sentence: the rest of node's text explains how to pass positionals, which we have none of.
-    const [reason] = (error as Error).message.split(/\. |\n/);
-    throw new UsageError(`${reason}; see --help for the flags`);
+    const [reason = ""] = (error as Error).message.split(/\.\s/);
+    // What begins with a dash is taken for the next flag, unless "=" stands before it.
+    throw new UsageError(
+      `${reason.replace("argument is ambiguous", "has no value")}; see --help for the flags`,
+    );
   }
 }
 

@@ -1,4 +1,6 @@
+import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
+import type { ConsolaInstance } from "consola/core";
 import type { BodyNotes } from "../proxy/forward.ts";
 import { isLoopback } from "../proxy/guard.ts";
 import { createRepairs } from "../proxy/repairs.ts";
@@ -6,12 +8,15 @@ import { type ProxySettings, type Proxy as RunningProxy, startProxy } from "../p
 import { createReport } from "../report/report.ts";
 import { askProps, KnownServer } from "../upstream/props.ts";
 import { banner, exposureWarning, upstreamWarning } from "./banner.ts";
-import { log } from "./log.ts";
+import { createLog } from "./log.ts";
 import { type Options, UsageError } from "./options.ts";
 
 /** Runs the proxy until a signal; resolves to the exit code. Throws with one line for the user when it cannot start. */
 export async function serve(options: Options): Promise<number> {
-  refuseItself(options);
+  await refuseItself(options);
+  // A reader of stderr that goes away, as the `head` of a pipe does, takes the words with it, not the proxy.
+  process.stderr.on("error", () => {});
+  const log = createLog(options.logFormat);
   const server = new KnownServer(options.upstream);
   const report = createReport({
     upstream: options.upstream,
@@ -21,43 +26,52 @@ export async function serve(options: Options): Promise<number> {
     columns: () => process.stderr.columns,
     write: (text) => process.stderr.write(text),
   });
+  const saysNotes = options.verbose && !options.quiet;
   const proxy = listen(options, {
     ...options,
     rewrite: createRepairs(options, server),
     onLost: () => server.forget(),
-    onNotes: options.verbose ? (notes) => log.log(describeBody(notes)) : undefined,
+    onNotes: saysNotes ? (notes) => log.withTag("body").log(describeBody(notes)) : undefined,
     watcher: report.watcher,
     own: report.own,
   });
-  process.on("SIGUSR1", () => log.log(report.summary() || "no inference request yet"));
+  const summarise = (words: string) => words && log.withTag("summary").log(words);
+  process.on("SIGUSR1", () => summarise(report.summary() || "no inference request yet"));
   const ended = untilSignal();
-  await greet(options, proxy.url);
+  await greet(options, proxy.url, log);
   const stopped = ended.then(() => proxy.stop());
   await ended;
   // The pages' streams never end by themselves; without them, only requests in progress keep the proxy.
   report.close();
+  if (!options.quiet) sayWhatIsWaitedFor(proxy, log);
   await stopped;
-  const summary = report.summary();
-  if (summary && !options.quiet) log.log(summary);
+  if (!options.quiet) summarise(report.summary());
   return 0;
 }
 
 // --- internal ---
 
 /** A proxy that forwards to itself would answer its own requests for ever. */
-function refuseItself({ host, port, upstream }: Options): void {
+async function refuseItself({ host, port, upstream }: Options): Promise<void> {
   const { protocol, hostname, port: upstreamPort } = new URL(upstream.origin);
   if (protocol !== "http:" || port === 0 || Number(upstreamPort || 80) !== port) return;
   const name = hostname.replace(/^\[(.*)\]$/, "$1");
   const everywhere = host === "0.0.0.0" || host === "::";
-  const isOwn =
-    name === host ||
-    (isLoopback(name) && (isLoopback(host) || everywhere)) ||
-    (everywhere && isOwnAddress(name));
-  if (!isOwn) return;
+  const isOwn = (address: string): boolean =>
+    address === host ||
+    (isLoopback(address) && (isLoopback(host) || everywhere)) ||
+    (everywhere && isOwnAddress(address));
+  if (![name, ...(await addressesOf(name))].some(isOwn)) return;
   throw new UsageError(
     `--upstream ${upstream.origin} is the proxy itself; give llama-server's address, or another --port`,
   );
+}
+
+/** What a name stands for on this machine; none for an address, and for a name that is not known. */
+async function addressesOf(name: string): Promise<string[]> {
+  if (isIP(name) !== 0) return [];
+  const found = await Bun.dns.lookup(name).catch(() => []);
+  return found.map(({ address }) => address);
 }
 
 function isOwnAddress(name: string): boolean {
@@ -75,15 +89,30 @@ function listen({ host, port }: Options, settings: ProxySettings): RunningProxy 
         `${host}:${port} is taken, perhaps by another cache-proxy; stop that or pass another --port (0 takes a free one)`,
       );
     }
-    throw new Error(`cannot listen on ${host}:${port}: ${message}`);
+    throw new Error(`cannot listen on ${host}:${port}: ${whyNot(host, code) ?? message}`);
   }
 }
 
-async function greet(options: Options, url: string): Promise<void> {
+function whyNot(host: string, code: string | undefined): string | undefined {
+  if (code === "EACCES") return "only root may listen on a port below 1024";
+  // Of a name that is not known Bun 1.4.5 says whatever the last error of some system call was.
+  return code === "EADDRNOTAVAIL" || isIP(host) === 0 ? "it is no address of this machine" : undefined;
+}
+
+async function greet(options: Options, url: string, log: ConsolaInstance): Promise<void> {
   const answer = await askProps(options.upstream);
-  if (!options.quiet) log.log(banner(options, url, answer));
+  if (!options.quiet) log.withTag("start").log(banner(options, url, answer));
   for (const warning of [exposureWarning(options), upstreamWarning(options, answer)])
     if (warning) log.warn(warning);
+}
+
+/** A long prefill may take minutes to end, in which nothing else would happen on the terminal. */
+function sayWhatIsWaitedFor(proxy: RunningProxy, log: ConsolaInstance): void {
+  if (process.stderr.isTTY) process.stderr.write("\n"); // Behind the terminal's own "^C".
+  const { running } = proxy;
+  if (running === 0) return;
+  const requests = running === 1 ? "a request" : `${running} requests`;
+  log.withTag("stop").log(`waiting for ${requests} to finish; a second signal ends at once`);
 }
 
 /** Resolves with the first SIGINT or SIGTERM; a second one ends the program at once, with the shell's code for a signal. */

@@ -18,6 +18,8 @@ export function refusal(headers: Headers, { host, allowHosts }: GuardSettings): 
   }
   const origin = headers.get("origin");
   if (origin === null || isHarmless(origin, headers.get("host"), allowHosts)) return undefined;
+  if (origin === "null")
+    return "requests from web pages that do not say where they are from are refused (Origin: null)";
   return `requests from web pages at ${shown(origin)} are refused; start the proxy with --allow-host ${originHost(origin) ?? "NAME"} to accept them`;
 }
 

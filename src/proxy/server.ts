@@ -17,6 +17,8 @@ export interface Proxy {
   /** Where it listens, without a slash at the end. */
   readonly url: string;
   readonly port: number;
+  /** Requests that have not had their answers to the end. */
+  readonly running: number;
   /** Accepts no more requests, and resolves when the running ones have had their answers to the end. */
   stop(): Promise<void>;
   /** Breaks off whatever is running. */
@@ -40,6 +42,9 @@ export function startProxy(settings: ProxySettings): Proxy {
   return {
     url: server.url.origin,
     port: server.port as number,
+    get running() {
+      return server.pendingRequests;
+    },
     async stop() {
       await server.stop();
       // The watcher hears of the last request's end after its last byte, see watched.ts.

@@ -74,8 +74,10 @@ function notAllowed(): Response {
   return own(new Response("only GET and HEAD\n", { status: 405, headers: { allow: "GET, HEAD" } }));
 }
 
+/** The headers that GET would have: of a body that has an end, its length too (RFC 9110, section 8.6). */
 async function withoutBody(answer: Response | Promise<Response>): Promise<Response> {
   const { body, status, headers } = await answer;
-  await body?.cancel();
+  if (headers.get("content-type") === "text/event-stream") await body?.cancel();
+  else headers.set("content-length", String((await new Response(body).bytes()).length));
   return new Response(null, { status, headers });
 }

@@ -56,6 +56,7 @@ describe("readOptions", () => {
 
   test("help and version, whatever stands beside them", () => {
     expect(readOptions(["--help"])).toBe("help");
+    expect(readOptions(["-h"])).toBe("help");
     expect(readOptions(["--version"])).toBe("version");
     expect(readOptions(["--port", "none", "--help"])).toBe("help");
     expect(readOptions(["--verbose", "--version"])).toBe("version");
@@ -75,6 +76,7 @@ describe("a mistake is one line with the value and what is allowed", () => {
     [["--port"], "--port", "--help"],
     [["--verbose=yes"], "--verbose", "--help"],
     [["--no-verbose"], "--no-verbose", "--help"],
+    [["--port", "-1"], "'--port' has no value;", "--help"],
     [["--port="], '--port ""', "0 to 65535"],
     [["--port", "65536"], '"65536"', "0 to 65535"],
     [["--port", "80a"], '"80a"', "0 to 65535"],

@@ -1,8 +1,14 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import pkg from "../../package.json" with { type: "json" };
 
 const MAIN = join(import.meta.dir, "../../src/main.ts");
+/** Not every machine knows its own name. */
+const hasAddress = await Bun.dns.lookup(hostname()).then(
+  () => true,
+  () => false,
+);
 const started: Bun.Subprocess[] = [];
 const stops: (() => unknown)[] = [];
 
@@ -65,6 +71,22 @@ describe("words and exit codes", () => {
     expect(err.trimEnd().split("\n")).toHaveLength(1);
   });
 
+  test.skipIf(!hasAddress)("the proxy itself by the machine's name", async () => {
+    const upstream = `http://${hostname()}:18081`;
+    const { code, err } = await run("--host", "0.0.0.0", "--port", "18081", "--upstream", upstream);
+    expect(code).toBe(2);
+    expect(err).toContain("itself");
+  });
+
+  test.each(["no-such-host.invalid", "203.0.113.7"])(
+    "--host %s is no address of this machine",
+    async (host) => {
+      const { code, err } = await run("--port", "0", "--host", host);
+      expect(code).toBe(1);
+      expect(err).toBe(`cache-proxy: cannot listen on ${host}:0: it is no address of this machine\n`);
+    },
+  );
+
   test("a password in --upstream is never repeated", async () => {
     const { code, err } = await run("--upstream", "http://me:secret@localhost:8080");
     expect(code).toBe(2);
@@ -86,7 +108,7 @@ describe("a running proxy", () => {
   test("says where it listens and forwards, what answers there and how to start Claude Code", async () => {
     const upstream = llamaServer();
     const proxy = await start("--port", "0", "--upstream", upstream.url);
-    expect(proxy.words).toContain(`ANTHROPIC_BASE_URL=${proxy.url} claude`);
+    expect(proxy.words).toContain(`ANTHROPIC_BASE_URL=${proxy.url} ANTHROPIC_AUTH_TOKEN=local claude`);
     expect(proxy.words).toContain(upstream.url);
     for (const fact of ["b1234", "tiny", "2 slots", "4096"]) expect(proxy.words).toContain(fact);
     expect(await (await fetch(`${proxy.url}/v1/models`)).text()).toBe("GET /v1/models");
@@ -127,6 +149,46 @@ describe("a running proxy", () => {
     expect(words).not.toContain("cc_version");
   });
 
+  test("--quiet says nothing of bodies, whatever else is asked for", async () => {
+    const upstream = llamaServer();
+    const child = spawn("--port=0", "--verbose", "--quiet", "--host=0.0.0.0", "--upstream", upstream.url);
+    await reader(child.stderr).until(/everyone who can reach/);
+  });
+
+  test("--log-format json: every line is an object that names its event", async () => {
+    const upstream = llamaServer();
+    const argv = ["--port=0", "--host=0.0.0.0", "--verbose", "--log-format=json", "--upstream", upstream.url];
+    const proxy = await start(...argv);
+    const url = proxy.url.replace(/\W+$/, "");
+    await fetch(`${url}/v1/messages`, { method: "POST", body: '{"messages":[]}' });
+    proxy.child.kill("SIGINT");
+    const words = await proxy.until(/"event":"summary".*\n/);
+    const lines = words.trimEnd().split("\n");
+    const events = lines.map((line) => JSON.parse(line)).map(({ event, time }) => [event, typeof time]);
+    expect(events.toSorted()).toEqual(
+      ["body", "request", "start", "summary", "warning"].map((event) => [event, "string"]),
+    );
+    expect(await proxy.child.exited).toBe(0);
+  });
+
+  test("a reader of stderr that has gone away is no reason to fail", async () => {
+    const upstream = llamaServer();
+    const program = [process.execPath, MAIN, "--port=0", "--upstream", upstream.url].map(
+      (word) => `'${word}'`,
+    );
+    // The shell says which process it becomes, and leaves the pipe's other end to a reader that takes one line only.
+    const child = Bun.spawn(["bash", "-c", `echo $$; exec ${program.join(" ")} 2> >(head -n 1 >&2)`], {
+      env: { PATH: process.env.PATH ?? "" },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    started.push(child);
+    await reader(child.stderr).until(/cache-proxy/);
+    child.kill("SIGTERM");
+    expect(await child.exited).toBe(0);
+  });
+
   test.each(["SIGINT", "SIGTERM"] as const)(
     "%s lets a running request finish and ends with 0",
     async (signal) => {
@@ -148,6 +210,7 @@ describe("a running proxy", () => {
       await asked.promise;
       proxy.child.kill(signal);
       await refused(proxy.url);
+      await proxy.until(/waiting for a request to finish; a second signal ends at once/);
       gate.resolve();
       expect(await (await answer).text()).toBe("finished");
       expect(await proxy.child.exited).toBe(0);
@@ -205,7 +268,7 @@ function llamaServer(port = 0): { url: string; stop(): Promise<void> } {
   return { url: server.url.origin, stop };
 }
 
-/** Own environment: `CI` and the like would change what consola prints. */
+/** Own environment: `NO_COLOR` and the like would change what is printed. */
 function spawn(...argv: string[]) {
   const child = Bun.spawn([process.execPath, MAIN, ...argv], {
     env: { PATH: process.env.PATH ?? "" },
@@ -226,8 +289,8 @@ async function run(...argv: string[]) {
 async function start(...argv: string[]) {
   const child = spawn(...argv);
   const { until } = reader(child.stderr);
-  const words = await until(/ANTHROPIC_BASE_URL=(\S+) claude/);
-  const url = /ANTHROPIC_BASE_URL=(\S+) claude/.exec(words)![1]!;
+  const words = await until(/ANTHROPIC_BASE_URL=\S+ .*claude/);
+  const url = /ANTHROPIC_BASE_URL=(\S+)/.exec(words)![1]!;
   return { child, url, words, until };
 }
 

@@ -29,7 +29,9 @@ test(
     await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja");
     await using proxy = await startProxy(server.origin);
     await using page = await open(proxy);
-    expect(await page.tab.textContent(".hint code")).toBe(`ANTHROPIC_BASE_URL=${proxy.origin} claude`);
+    expect(await page.tab.textContent(".hint code")).toBe(
+      `ANTHROPIC_BASE_URL=${proxy.origin} ANTHROPIC_AUTH_TOKEN=local claude`,
+    );
 
     await ask(proxy, { session: ANNA, words: `Anna. ${WORDS}` });
     const again = await ask(proxy, { session: ANNA, words: `Anna. ${WORDS} Go on.` });

@@ -107,6 +107,16 @@ describe("paths", () => {
       });
     }
   });
+
+  test("HEAD says the length that GET has", async () => {
+    for (const name of ["", "health"]) {
+      const [head, whole] = [
+        await get(`/cache-proxy/${name}`, { method: "HEAD" }),
+        await get(`/cache-proxy/${name}`),
+      ];
+      expect(head.headers.get("content-length")).toBe(String((await whole.bytes()).length));
+    }
+  });
 });
 
 test("health", async () => expect(await (await get("/cache-proxy/health")).json()).toEqual({ status: "ok" }));

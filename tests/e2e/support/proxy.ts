@@ -15,7 +15,7 @@ export async function startProxy(upstream: string, ...flags: string[]): Promise<
   const child = startChild([BINARY, "--port", "0", "--upstream", upstream, ...flags], { env: {} });
   const [, origin = ""] = await within(
     10_000,
-    child.said(/ANTHROPIC_BASE_URL=(http:\S+) claude/),
+    child.said(/ANTHROPIC_BASE_URL=(http:\S+) .*claude/),
     child.messages,
   );
   return { origin, messages: child.messages, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
