@@ -9,9 +9,11 @@ export function banner(options: Options, url: string, answer: Answer): string {
   return [
     `cache-proxy ${version}`,
     `  listens on   ${url}`,
-    `  forwards to  ${origin}${basePath} (${describe(answer)})`,
+    `  forwards to  ${origin}${basePath}`,
+    ...describe(answer).map((line, index) => `  ${index === 0 ? "answers" : "       "}      ${line}`),
     `  live page    ${local}/cache-proxy/`,
-    `  start with   ANTHROPIC_BASE_URL=${local} ANTHROPIC_AUTH_TOKEN=local claude`,
+    "  start Claude Code with",
+    `  ANTHROPIC_BASE_URL=${local} ANTHROPIC_AUTH_TOKEN=local claude`,
   ].join("\n");
 }
 
@@ -29,15 +31,15 @@ export function upstreamWarning({ upstream }: Options, answer: Answer): string |
 
 // --- internal ---
 
-function describe(answer: Answer): string {
-  if ("cause" in answer) return "does not answer yet";
-  if ("status" in answer) return "answers; no llama-server /props there";
+/** Who answers there, in one or two lines that mostly fit into 80 columns. */
+function describe(answer: Answer): string[] {
+  if ("cause" in answer) return ["not yet"];
+  if ("status" in answer) return ["something without llama-server's /props"];
   const { model, build, slots, context } = answer.facts;
-  const parts = [
-    build === undefined ? "llama-server" : `llama-server ${build}`,
-    model,
+  const who = [build === undefined ? "llama-server" : `llama-server ${build}`, model];
+  const size = [
     slots === undefined ? undefined : `${slots} ${slots === 1 ? "slot" : "slots"}`,
     context === undefined ? undefined : `${context} tokens of context`,
   ];
-  return parts.filter((part) => part !== undefined).join(", ");
+  return [who, size].map((parts) => parts.filter((part) => part !== undefined).join(", ")).filter(Boolean);
 }

@@ -50,7 +50,7 @@ function figures(totals: Totals): string[] {
 function saved(totals: Totals): string[] {
   const [seconds, speed] = [secondsSaved(totals), prefillSpeed(totals)];
   if (!seconds || !speed) return [];
-  const how = `an estimate: cached tokens ÷ the ${grouped(speed)} evaluated tokens/s of this run`;
+  const how = `estimate: cached ÷ ${grouped(speed)} evaluated tokens/s`;
   return [`  saved      about ${duration(seconds)} of prefill (${how})`];
 }
 
@@ -65,7 +65,7 @@ function describe(record: RequestRecord): string {
   const evaluated = evaluated_tokens !== undefined ? `${grouped(evaluated_tokens)} evaluated of ` : "";
   const prompt = prompt_tokens !== undefined ? `${evaluated}${grouped(prompt_tokens)} tokens` : undefined;
   const first =
-    first_token_ms !== undefined ? `first token after ${formatSeconds(first_token_ms / 1000)}` : undefined;
+    first_token_ms !== undefined ? `first token ${formatSeconds(first_token_ms / 1000)}` : undefined;
   return [who, prompt, first].filter(Boolean).join(", ");
 }
 

@@ -31,10 +31,10 @@ test("the run in a few lines", () => {
     "3 requests, 36 864 prompt tokens",
     "  cached     18 100 tokens (49.0 %)",
     "  evaluated  18 764 tokens",
-    "  saved      about 22 s of prefill (an estimate: cached tokens ÷ the 830 evaluated tokens/s of this run)",
+    "  saved      about 22 s of prefill (estimate: cached ÷ 830 evaluated tokens/s)",
     "  costliest",
-    "    TIME a1b2 subagent, 18 432 evaluated of 18 432 tokens, first token after 22.3s",
-    "    TIME a1b2 main, 332 evaluated of 18 432 tokens, first token after 0.41s",
+    "    TIME a1b2 subagent, 18 432 evaluated of 18 432 tokens, first token 22.3s",
+    "    TIME a1b2 main, 332 evaluated of 18 432 tokens, first token 0.41s",
   ]);
 });
 
