@@ -46,11 +46,19 @@ export function rawOf(bytes: Buffer, text: StringValue): RawText {
 
 // --- internal ---
 
-/** Escapes and control characters are the same in every encoding: decoding first would take three times as long. */
+/** What may be wrong in a string: control characters, and escapes other than the short ones. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
+const UNUSUAL = /[\0-\x1f]|\\(?!["\\/bfnrt])/;
+
+/** Escapes and control characters are the same in every encoding, and most texts need not be decoded to know that all is well. */
 function isSound(bytes: Buffer, { start, end }: StringValue): boolean {
+  const quoted = bytes.toString("latin1", start, end);
+  return isUtf8(bytes.subarray(start, end)) && (!UNUSUAL.test(quoted) || isString(quoted));
+}
+
+function isString(quoted: string): boolean {
   try {
-    JSON.parse(bytes.toString("latin1", start, end));
-    return isUtf8(bytes.subarray(start, end));
+    return typeof JSON.parse(quoted) === "string";
   } catch {
     return false;
   }
@@ -62,14 +70,17 @@ function mayBeginWithTag(bytes: Buffer, { start }: StringValue): boolean {
   return first <= 0x20 || first === 0x3c /* < */ || first === 0x5c /* an escape */ || first >= 0x80;
 }
 
-/** As much of either end of a text as holds a tag and some white space. */
-const END_BYTES = 32;
-const HEAD = new RegExp(`^(?: |\\\\[nrt])*${OPEN}`);
-const TAIL = new RegExp(`${CLOSE}(?: |\\\\[nrt])*$`);
+const OPEN_BYTES = Buffer.from(OPEN);
+const CLOSE_BYTES = Buffer.from(CLOSE);
 
 /** Whether both tags can be seen without decoding: a client may write any character as an escape, but hardly any does. */
 function isPlainlyWrapped(bytes: Buffer, { start, end }: StringValue): boolean {
-  const head = bytes.toString("latin1", start + 1, Math.min(start + END_BYTES, end - 1));
-  const tail = bytes.toString("latin1", Math.max(start + 1, end - END_BYTES), end - 1);
-  return HEAD.test(head) && TAIL.test(tail);
+  let last = end - 1;
+  while (bytes[last - 2] === 0x5c && bytes[last - 1] === 0x6e) last -= 2; // Line ends behind it, as JSON writes them.
+  return isAt(bytes, start + 1, OPEN_BYTES) && isAt(bytes, last - CLOSE.length, CLOSE_BYTES);
+}
+
+function isAt(bytes: Buffer, at: number, wanted: Uint8Array): boolean {
+  for (let index = 0; index < wanted.length; index++) if (bytes[at + index] !== wanted[index]) return false;
+  return true;
 }
