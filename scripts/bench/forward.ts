@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { claudeCodeBody } from "./fixtures.ts";
+import { originIn, type Part, startPart } from "./part.ts";
 
 /** Of `messages` and `system`; with its tools the body then has the 104 KB of a usual first request. */
 const BODY_BYTES = 34_000;
@@ -23,8 +24,8 @@ else await measure(Number(role), process.argv.includes("--raw"));
 type Way = "direct" | "bare" | "proxied";
 
 async function measure(requests: number, raw: boolean): Promise<void> {
-  const upstream = await startRole("upstream");
-  const bare = await startRole("bare", upstream.origin);
+  const upstream = await startPart(import.meta.path, "upstream");
+  const bare = await startPart(import.meta.path, "bare", upstream.origin);
   const proxy = await startProxy(upstream.origin);
   const body = new Uint8Array(claudeCodeBody({ seed: 1, bytes: BODY_BYTES, header: HEADER }));
   console.log(
@@ -33,7 +34,7 @@ async function measure(requests: number, raw: boolean): Promise<void> {
   console.log(
     `command   ${proxy.command} with ${requests} POSTs of ${body.length} bytes each way, in turns, after ${WARM_UP}`,
   );
-  const started: Readonly<Record<Way, Started>> = { direct: upstream, bare, proxied: proxy };
+  const started: Readonly<Record<Way, Part>> = { direct: upstream, bare, proxied: proxy };
   const ways = Object.keys(started) as Way[];
   for (let i = 0; i < WARM_UP; i++) for (const way of ways) await time(started[way].origin, body);
   const times: Readonly<Record<Way, number[]>> = { direct: [], bare: [], proxied: [] };
@@ -73,22 +74,8 @@ async function time(origin: string, body: Uint8Array<ArrayBuffer>): Promise<numb
   return performance.now() - begun;
 }
 
-interface Started {
-  readonly child: Bun.Subprocess;
-  readonly origin: string;
-}
-
-/** A part in a process of its own, so that its CPU time and memory are its own. */
-async function startRole(...args: string[]): Promise<Started> {
-  const child = Bun.spawn([process.execPath, import.meta.path, ...args], {
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  return { child, origin: await originIn(child.stdout) };
-}
-
 /** The binary where there is one for this checkout, else the sources, which start more slowly. */
-async function startProxy(upstream: string): Promise<Started & { command: string }> {
+async function startProxy(upstream: string): Promise<Part & { command: string }> {
   const root = join(import.meta.dir, "../..");
   const binary = join(root, "dist/cache-proxy");
   const program = existsSync(binary) ? [binary] : [process.execPath, join(root, "src/main.ts")];
@@ -99,23 +86,6 @@ async function startProxy(upstream: string): Promise<Started & { command: string
     origin: await originIn(child.stderr),
     command: command.join(" ").replaceAll(`${root}/`, ""),
   };
-}
-
-/** The first URL that a process prints; what it prints later is thrown away, so that it never waits for a reader. */
-async function originIn(output: ReadableStream<Uint8Array>): Promise<string> {
-  const reader = output.getReader();
-  let text = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) throw new Error(`no URL in ${JSON.stringify(text)}`);
-    text += new TextDecoder().decode(value);
-    const origin = /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0];
-    if (!origin) continue;
-    void (async () => {
-      while (!(await reader.read()).done);
-    })();
-    return origin;
-  }
 }
 
 /** From starting the process to its first 200, each time a new one. */

@@ -5,6 +5,7 @@
 import { openSync, writeSync } from "node:fs";
 import { startProxy } from "../../src/proxy/server.ts";
 import { createReport } from "../../src/report/report.ts";
+import { startPart } from "./part.ts";
 
 /** Of a usual Claude Code request and its answer. */
 const BODY_BYTES = 80_000;
@@ -19,10 +20,10 @@ else await measure(Number(role));
 type Which = "plain" | "report";
 
 async function measure(requests: number): Promise<void> {
-  const answers = await start("upstream");
+  const answers = await startPart(import.meta.path, "upstream");
   const proxies = {
-    plain: await start("plain", answers.origin),
-    report: await start("report", answers.origin),
+    plain: await startPart(import.meta.path, "plain", answers.origin),
+    report: await startPart(import.meta.path, "report", answers.origin),
   };
   const page = await fetch(`${proxies.report.origin}/cache-proxy/events`);
   // It ends with the proxy.
@@ -44,16 +45,6 @@ async function measure(requests: number): Promise<void> {
     );
   }
   for (const { child } of [answers, ...Object.values(proxies)]) child.kill();
-}
-
-/** A part in a process of its own, so that its CPU time is its own. */
-async function start(...args: string[]): Promise<{ origin: string; child: Bun.Subprocess }> {
-  const child = Bun.spawn([process.execPath, import.meta.path, ...args], {
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  const { value } = await child.stdout.getReader().read();
-  return { origin: new TextDecoder().decode(value).trim(), child };
 }
 
 /** Milliseconds from the sending of the request. */
