@@ -4,6 +4,8 @@ import { command } from "../../src/cli/options.ts";
 /** One flag of the command, as the man page and the completions need it. */
 export interface Flag {
   readonly name: string;
+  /** Its one letter, where it has one. */
+  readonly short: string | undefined;
   readonly description: string;
   /** The word for its value, as in `--port port`, or its choices; absent for a flag that takes none. */
   readonly value: string | undefined;
@@ -23,8 +25,10 @@ function readFlag(name: string, arg: ArgDef): Flag {
   const description = arg.description ?? "";
   const takesValue = arg.type === "string" || arg.type === "enum";
   const choices = arg.type === "enum" ? (arg.options ?? []) : [];
+  const aliases = "alias" in arg ? [arg.alias].flat() : [];
   return {
     name,
+    short: aliases.find((alias) => alias?.length === 1),
     description,
     value: takesValue ? (arg.valueHint ?? (choices.join("|") || name)) : undefined,
     choices,

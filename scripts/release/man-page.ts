@@ -58,7 +58,8 @@ const CLOSING = [
 
 function optionItem(flag: Flag): string[] {
   const normal = flag.default === undefined ? [] : [`The default is ${literal(flag.default)}.`];
-  return [`.It ${flagMacro(flag)}`, `${roff(flag.description)}.`, ...normal];
+  const short = flag.short === undefined ? "" : ` , Fl ${flag.short}`;
+  return [`.It ${flagMacro(flag)}${short}`, `${roff(flag.description)}.`, ...normal];
 }
 
 function flagMacro({ name, value }: Flag): string {

@@ -114,7 +114,7 @@ function parseFlags(argv: readonly string[]): Record<string, unknown> {
     return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values;
   } catch (error) {
     // Only the first sentence: the rest of node's text explains how to pass positionals, which we have none of.
-    const [reason = ""] = (error as Error).message.split(/\.\s/);
+    const [reason = ""] = (error as Error).message.split(/\.\s|\n/);
     // What begins with a dash is taken for the next flag, unless "=" stands before it.
     throw new UsageError(
       `${reason.replace("argument is ambiguous", "has no value")}; see --help for the flags`,

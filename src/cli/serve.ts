@@ -43,7 +43,11 @@ export async function serve(options: Options): Promise<number> {
   await ended;
   // The pages' streams never end by themselves; without them, only requests in progress keep the proxy.
   report.close();
-  if (!options.quiet) sayWhatIsWaitedFor(proxy, log);
+  if (!options.quiet) {
+    // Behind the terminal's own "^C".
+    if (process.stderr.isTTY && options.logFormat === "text") process.stderr.write("\n");
+    sayWhatIsWaitedFor(proxy, log);
+  }
   await stopped;
   if (!options.quiet) summarise(report.summary());
   return 0;
@@ -107,9 +111,7 @@ async function greet(options: Options, url: string, log: ConsolaInstance): Promi
 }
 
 /** A long prefill may take minutes to end, in which nothing else would happen on the terminal. */
-function sayWhatIsWaitedFor(proxy: RunningProxy, log: ConsolaInstance): void {
-  if (process.stderr.isTTY) process.stderr.write("\n"); // Behind the terminal's own "^C".
-  const { running } = proxy;
+function sayWhatIsWaitedFor({ running }: RunningProxy, log: ConsolaInstance): void {
   if (running === 0) return;
   const requests = running === 1 ? "a request" : `${running} requests`;
   log.withTag("stop").log(`waiting for ${requests} to finish; a second signal ends at once`);

@@ -26,6 +26,10 @@ test("the flags are those of the command's definition, with what the program its
 describe("the man page", () => {
   const page = manPage(FACTS);
 
+  test("names the short form of a flag beside the long one", () => {
+    expect(page).toContain("\n.It Fl -help , Fl h\n");
+  });
+
   test("has an item for every flag, with its description and default", () => {
     for (const { name, description, default: normal } of readFlags()) {
       const item = page.split(`.It Fl -${name}`)[1]?.split(/^\.(It|El)/m)[0] ?? "";
