@@ -23,7 +23,7 @@ export function userTurn(blocks: readonly RawValue[]): RawValue {
 }
 
 export function insertion(at: number, pieces: Pieces): Edit {
-  return { start: at, end: at, pieces };
+  return replacement({ start: at, end: at }, pieces);
 }
 
 export function replacement({ start, end }: { start: number; end: number }, pieces: Pieces): Edit {
@@ -42,6 +42,6 @@ export function removals(
       const behindKept = firstKept >= 0 && index > firstKept;
       const start = behindKept ? items[index - 1]!.end : items[index]!.start;
       const end = behindKept ? items[index]!.end : (items[index + 1]?.start ?? items[index]!.end);
-      return { start, end, pieces: [] };
+      return replacement({ start, end }, []);
     });
 }

@@ -1,12 +1,15 @@
 import { isUtf8 } from "node:buffer";
 import type { RawText } from "./json-bytes.ts";
-import { type StringValue, textOf, Unscannable } from "./scan.ts";
+import { type StringValue, standsAt, textOf, Unscannable } from "./scan.ts";
 
 const OPEN = "<system-reminder>";
 const CLOSE = "</system-reminder>";
 
-/** Claude Code counts the context down behind tool results and later prunes old counts from the middle of the history. */
-const MARKER = /^\s*<total_tokens>\s*\d[\d.,_\s]*tokens left\s*<\/total_tokens>\s*$/;
+/**
+ * Claude Code counts the context down behind tool results and later prunes old counts from the middle of the history. No two
+ * parts of the pattern that follow one another take the same blanks: else a text of blanks only would be tried in all ways.
+ */
+const MARKER = /^\s*<total_tokens>\s*\d[\d.,_ ]*(?:[^\S ]\s*)?tokens left\s*<\/total_tokens>\s*$/;
 
 /** A marker is about 45 bytes; longer texts need not be decoded to know that they are none. */
 const MARKER_MAX_BYTES = 256;
@@ -77,10 +80,5 @@ const CLOSE_BYTES = Buffer.from(CLOSE);
 function isPlainlyWrapped(bytes: Buffer, { start, end }: StringValue): boolean {
   let last = end - 1;
   while (bytes[last - 2] === 0x5c && bytes[last - 1] === 0x6e) last -= 2; // Line ends behind it, as JSON writes them.
-  return isAt(bytes, start + 1, OPEN_BYTES) && isAt(bytes, last - CLOSE.length, CLOSE_BYTES);
-}
-
-function isAt(bytes: Buffer, at: number, wanted: Uint8Array): boolean {
-  for (let index = 0; index < wanted.length; index++) if (bytes[at + index] !== wanted[index]) return false;
-  return true;
+  return standsAt(bytes, start + 1, OPEN_BYTES) && standsAt(bytes, last - CLOSE.length, CLOSE_BYTES);
 }

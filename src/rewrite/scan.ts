@@ -81,6 +81,12 @@ export function textOf(bytes: Buffer, { start, end }: Span): string {
   }
 }
 
+/** Whether these bytes stand in the body from byte `at` on; nothing stands outside of it. */
+export function standsAt(bytes: Buffer, at: number, wanted: Uint8Array): boolean {
+  for (let index = 0; index < wanted.length; index++) if (bytes[at + index] !== wanted[index]) return false;
+  return true;
+}
+
 /** Which of its shape's words a value is, if it is a string and one of them. */
 export function wordOf(value: Value | undefined): string | undefined {
   return value?.kind === "string" ? value.word : undefined;
@@ -131,9 +137,11 @@ interface Key extends Word {
 const COMPILED = new WeakMap<Shape, Compiled>();
 
 function compiled(shape: Shape): Compiled {
-  const known = COMPILED.get(shape) ?? compile(shape);
-  COMPILED.set(shape, known);
-  return known;
+  const known = COMPILED.get(shape);
+  if (known) return known;
+  const made = compile(shape);
+  COMPILED.set(shape, made);
+  return made;
 }
 
 function compile({ members = {}, words = [], decides = false, each, first }: Shape): Compiled {
@@ -326,8 +334,7 @@ function isAt(bytes: Buffer, start: number, end: number, { text, bytes: wanted }
       length > wanted.length && length <= wanted.length * LONGEST_ESCAPE && hasEscape(bytes, start, end);
     return mayBe && textOf(bytes, { start, end }) === text;
   }
-  for (let at = 0; at < length; at++) if (bytes[start + 1 + at] !== wanted[at]) return false;
-  return true;
+  return standsAt(bytes, start + 1, wanted);
 }
 
 function hasEscape(bytes: Buffer, start: number, end: number): boolean {

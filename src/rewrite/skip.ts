@@ -8,18 +8,22 @@ import { SKIP_WASM } from "./skip-wasm.ts";
 export class Skipper {
   private readonly bytes: Buffer;
   private readonly machine: Machine;
+  /** Tells skippers apart without keeping one, and with it a body of hundreds of megabytes, alive. */
+  private readonly number: number;
   /** Which part of the body stands in the machine's memory. */
   private windowStart = 0;
   private windowEnd = 0;
 
   /** `undefined` where the engine has no WebAssembly or, as on x64 before AVX, no vectors for it. */
   static over(bytes: Buffer): Skipper | undefined {
-    return MACHINE && new Skipper(bytes, MACHINE);
+    found ??= { machine: createMachine() };
+    return found.machine && new Skipper(bytes, found.machine);
   }
 
   private constructor(bytes: Buffer, machine: Machine) {
     this.bytes = bytes;
     this.machine = machine;
+    this.number = ++machine.skippers;
   }
 
   /**
@@ -29,7 +33,7 @@ export class Skipper {
    */
   end(at: number, room: number): number | undefined {
     this.machine.begin(room);
-    if (this.machine.loadedBy !== this || at < this.windowStart || at >= this.windowEnd) this.load(at);
+    if (this.machine.loadedBy !== this.number || at < this.windowStart || at >= this.windowEnd) this.load(at);
     for (let from: number | undefined = at; from !== undefined; ) {
       const toMemory = this.machine.windowAt - this.windowStart;
       const result = this.machine.skip(from + toMemory, this.windowEnd + toMemory);
@@ -55,7 +59,7 @@ export class Skipper {
     this.windowStart = from;
     this.windowEnd = Math.min(from + windowBytes, this.bytes.length);
     memory.set(this.bytes.subarray(from, this.windowEnd), windowAt);
-    this.machine.loadedBy = this;
+    this.machine.loadedBy = this.number;
   }
 }
 
@@ -63,8 +67,9 @@ export class Skipper {
 
 /** What skip.wat exports, and how its calls end. */
 interface Machine {
-  /** Whose body's window stands in memory. */
-  loadedBy: Skipper | undefined;
+  /** How many skippers were made, and the number of the one whose window stands in memory. */
+  skippers: number;
+  loadedBy: number;
   readonly memory: Uint8Array;
   readonly windowAt: number;
   readonly windowBytes: number;
@@ -75,8 +80,8 @@ const DONE = 0;
 const MORE = 1;
 const ATOM_HERE = 2;
 
-/** One for all bodies: a walk never waits, so no two are at work at once. */
-const MACHINE = createMachine();
+/** One for all bodies: a walk never waits, so no two are at work at once. Made for the first of them, not for every `--version`. */
+let found: { readonly machine: Machine | undefined } | undefined;
 
 function createMachine(): Machine | undefined {
   const code = Buffer.from(SKIP_WASM, "base64");
@@ -84,7 +89,8 @@ function createMachine(): Machine | undefined {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code));
   const { memory, WINDOW, WINDOW_BYTES, begin, skip } = exports as Record<string, unknown>;
   return {
-    loadedBy: undefined,
+    skippers: 0,
+    loadedBy: 0,
     memory: new Uint8Array((memory as WebAssembly.Memory).buffer),
     windowAt: (WINDOW as WebAssembly.Global<"i32">).value,
     windowBytes: (WINDOW_BYTES as WebAssembly.Global<"i32">).value,

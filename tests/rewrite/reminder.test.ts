@@ -16,6 +16,8 @@ describe("isMarker", () => {
     ["", false],
     ["<total_tokens>tokens left</total_tokens>", false],
     ["<total_tokens> \n\t tokens left</total_tokens>", false],
+    ["<total_tokens>1\n2 tokens left</total_tokens>", false],
+    ["<total_tokens>1 2\t\n tokens left</total_tokens>", true],
     ["<total_tokens>\n1_000.5\n tokens left\n</total_tokens>", true],
     ["<total_tokens>1 tokens left</total_tokens> and more", false],
     ["a <total_tokens>1 tokens left</total_tokens>", false],
