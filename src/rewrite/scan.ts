@@ -163,6 +163,8 @@ class Scanner {
   private skipper: Skipper | undefined;
   private position = 0;
   private depth = 0;
+  /** Whether the string read last may hold an escape; most hold none, and to know that spares looking for one per word. */
+  private mayBeEscaped = false;
 
   constructor(bytes: Buffer, skipper: Skipper | undefined) {
     this.bytes = bytes;
@@ -190,7 +192,7 @@ class Scanner {
   /** Passes over the value at the position. */
   private skip(): void {
     const first = this.next();
-    if (first === QUOTE) this.position = this.stringEnd(this.position);
+    if (first === QUOTE) this.position = this.farStringEnd(this.position);
     else if (first !== OPEN_BRACE && first !== OPEN_BRACKET) this.position = this.endOfAtom(this.position);
     else this.position = this.skipped(this.position) ?? this.value(PASSED_OVER).end;
   }
@@ -248,14 +250,22 @@ class Scanner {
     return byte === COMMA;
   }
 
-  /** Near quotes are found byte by byte, far ones by the skipper, or where there is none by `indexOf`. */
+  /** The end of a string that is probably short, as keys and types are: its quote is looked for byte by byte. */
   private stringEnd(start: number): number {
     const { bytes } = this;
     const near = Math.min(start + 1 + NEAR, bytes.length);
+    this.mayBeEscaped = false;
     for (let at = start + 1; at < near; at++) {
       if (bytes[at] === QUOTE) return at + 1;
       if (bytes[at] === BACKSLASH) break;
     }
+    this.mayBeEscaped = true;
+    return this.farStringEnd(start);
+  }
+
+  /** The end of any string, found by the skipper or, where there is none, by `indexOf`. */
+  private farStringEnd(start: number): number {
+    const { bytes } = this;
     const end = this.skipped(start);
     if (end !== undefined) return end;
     let quote = bytes.indexOf(QUOTE, start + 1);
@@ -284,10 +294,14 @@ class Scanner {
     return this.oneOf(keys, start);
   }
 
-  /** Which of the words stands from `start` up to the position. */
+  /** Which of the words the string is that was read last, from `start` up to the position. */
   private oneOf<Some extends Word>(words: readonly Some[], start: number): Some | undefined {
+    const { bytes, position, mayBeEscaped } = this;
     // Not `find`, which takes half of the time of reading a short string.
-    for (const word of words) if (isAt(this.bytes, start, this.position, word)) return word;
+    for (const word of words) {
+      const plain = position - start - 2 === word.bytes.length && standsAt(bytes, start + 1, word.bytes);
+      if (plain || (mayBeEscaped && isEscapedWord(bytes, start, position, word))) return word;
+    }
     return undefined;
   }
 
@@ -326,15 +340,12 @@ function isEscaped(bytes: Buffer, at: number): boolean {
 /** The longest way to write a character of ASCII, `\u0041`. */
 const LONGEST_ESCAPE = 6;
 
-/** Whether the string at `[start, end)`, quotes included, is this word, however it is escaped. */
-function isAt(bytes: Buffer, start: number, end: number, { text, bytes: wanted }: Word): boolean {
+/** Whether the string at `[start, end)`, quotes included, is this word, written with escapes. */
+function isEscapedWord(bytes: Buffer, start: number, end: number, { text }: Word): boolean {
   const length = end - start - 2;
-  if (length !== wanted.length) {
-    const mayBe =
-      length > wanted.length && length <= wanted.length * LONGEST_ESCAPE && hasEscape(bytes, start, end);
-    return mayBe && textOf(bytes, { start, end }) === text;
-  }
-  return standsAt(bytes, start + 1, wanted);
+  const mayBe =
+    length > text.length && length <= text.length * LONGEST_ESCAPE && hasEscape(bytes, start, end);
+  return mayBe && textOf(bytes, { start, end }) === text;
 }
 
 function hasEscape(bytes: Buffer, start: number, end: number): boolean {

@@ -58,7 +58,7 @@ export class Skipper {
     const { memory, windowAt, windowBytes } = this.machine;
     this.windowStart = from;
     this.windowEnd = Math.min(from + windowBytes, this.bytes.length);
-    memory.set(this.bytes.subarray(from, this.windowEnd), windowAt);
+    this.bytes.copy(memory, windowAt, from, this.windowEnd);
     this.machine.loadedBy = this.number;
   }
 }
