@@ -65,6 +65,6 @@ function headerEdit(bytes: Buffer, { start, end }: StringValue): Edit | undefine
   if (bytes.compare(NAME, 0, NAME.length, start, Math.min(start + NAME.length, end)) !== 0) return undefined;
   HEADER.lastIndex = 0;
   if (!HEADER.test(bytes.toString("latin1", start, end))) return undefined;
-  const header = { start: start + 1, end: start + HEADER.lastIndex, pieces: [CONSTANT] };
+  const header = { start: start + 1, end: start + HEADER.lastIndex, pieces: [CONSTANT_HEADER] };
   return bytes.compare(CONSTANT, 0, CONSTANT.length, header.start, header.end) === 0 ? undefined : header;
 }

@@ -1,3 +1,4 @@
+import type { Span } from "./scan.ts";
 import type { Edit, Pieces } from "./splice.ts";
 
 /**
@@ -8,6 +9,11 @@ export type RawText = Pieces;
 
 /** One JSON value as bytes. */
 export type RawValue = Pieces;
+
+/** What stands between the quotes of a string. */
+export function insideOf({ start, end }: Span): Span {
+  return { start: start + 1, end: end - 1 };
+}
 
 /** Puts a separator between the parts, as `Array.join` does. */
 export function join(parts: readonly Pieces[], separator: string): Pieces {
@@ -26,22 +32,17 @@ export function insertion(at: number, pieces: Pieces): Edit {
   return replacement({ start: at, end: at }, pieces);
 }
 
-export function replacement({ start, end }: { start: number; end: number }, pieces: Pieces): Edit {
+export function replacement({ start, end }: Span, pieces: Pieces): Edit {
   return { start, end, pieces };
 }
 
-/** The edits that take elements out of an array, each with one comma; `removed` holds their indices. */
-export function removals(
-  items: readonly { start: number; end: number }[],
-  removed: ReadonlySet<number>,
-): Edit[] {
-  const firstKept = items.findIndex((_, index) => !removed.has(index));
-  return [...removed]
-    .toSorted((a, b) => a - b)
-    .map((index) => {
-      const behindKept = firstKept >= 0 && index > firstKept;
-      const start = behindKept ? items[index - 1]!.end : items[index]!.start;
-      const end = behindKept ? items[index]!.end : (items[index + 1]?.start ?? items[index]!.end);
-      return replacement({ start, end }, []);
-    });
+/** The edits that take elements out of an array, each with one comma; `removed` holds their indices in ascending order. */
+export function removals(items: readonly Span[], removed: readonly number[]): Edit[] {
+  const leading = removed.findIndex((index, at) => index !== at);
+  const firstKept = leading < 0 ? removed.length : leading;
+  return removed.map((index) => {
+    const { start, end } = items[index]!;
+    if (index > firstKept) return replacement({ start: items[index - 1]!.end, end }, []);
+    return replacement({ start, end: items[index + 1]?.start ?? end }, []);
+  });
 }

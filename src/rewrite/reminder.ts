@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import type { RawText } from "./json-bytes.ts";
+import { insideOf, type RawText } from "./json-bytes.ts";
 import { type StringValue, standsAt, textOf, Unscannable } from "./scan.ts";
 
 const OPEN = "<system-reminder>";
@@ -44,7 +44,7 @@ export function rawOf(bytes: Buffer, text: StringValue): RawText {
   if (!isSound(bytes, text)) {
     throw new Unscannable(`a string with bad escapes or bytes at byte ${text.start}`);
   }
-  return [bytes.subarray(text.start + 1, text.end - 1)];
+  return [insideOf(text)];
 }
 
 // --- internal ---

@@ -43,10 +43,12 @@ export function isMessagesPath(path: string): boolean {
 export function rewrite(body: Uint8Array, context: RewriteContext): Rewritten {
   if (body.length === 0) return { body, notes: [], facts: {} };
   try {
-    const document = scan(Buffer.from(body.buffer, body.byteOffset, body.byteLength), shapeFor(context));
+    const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    const document = scan(bytes, shapeFor(context));
     const findings = PASSES.map((pass) => attempt(pass, document, context));
+    const edits = inOrder(findings.flatMap((finding) => finding.edits));
     return {
-      body: splice(body, inOrder(findings.flatMap((finding) => finding.edits))),
+      body: edits.length === 0 ? body : splice(bytes, edits),
       notes: findings.flatMap((finding) => finding.notes),
       facts: factsOf(document),
       toolOrder: findings.find((finding) => finding.toolOrder)?.toolOrder,

@@ -1,9 +1,9 @@
 import { insertion, join, type RawValue, removals, replacement, textBlock, userTurn } from "./json-bytes.ts";
 import { asReminder, asUsersWords, isMarker, isReminder, rawOf } from "./reminder.ts";
-import { type Document, type StringValue, Unscannable } from "./scan.ts";
+import { type Document, type Span, type StringValue, Unscannable } from "./scan.ts";
 import type { Edit } from "./splice.ts";
 import { type Addition, appendToResult, nameLoadedTools } from "./tool-result.ts";
-import { type Block, readTurns, type Turn } from "./turns.ts";
+import { type Block, readTurn, type Turn, turnsIn } from "./turns.ts";
 
 /** How often each repair was made; for `--verbose`. */
 export interface TurnRepairs {
@@ -34,9 +34,9 @@ export function turnEdits(
   strictAlternation: boolean,
 ): { edits: Edit[]; repairs: TurnRepairs } {
   const folding = new Folding(document.bytes, strictAlternation);
-  const turns = readTurns(document);
+  const turns = turnsIn(document);
   turns.forEach((turn, index) => {
-    folding.take(turn, index);
+    folding.take(readTurn(turn), index);
   });
   return { edits: folding.edits(turns), repairs: folding.repairs };
 }
@@ -48,7 +48,7 @@ interface Host {
   fold(texts: readonly StringValue[]): void;
   /** Takes over the blocks of the user turn behind it. */
   join(turn: Turn): void;
-  edits(): Edit[];
+  edits(): readonly Edit[];
 }
 
 /** Walks over the turns once; `host` is the user turn that the last turn was or went into. */
@@ -63,8 +63,9 @@ class Folding {
   };
   private readonly bytes: Buffer;
   private readonly strictAlternation: boolean;
+  private readonly toolNames: Edit[] = [];
   private readonly hosts: Host[] = [];
-  private readonly removed = new Set<number>();
+  private readonly removed: number[] = [];
   private host: Host | undefined;
   private hadUserTurn = false;
 
@@ -79,17 +80,20 @@ class Folding {
     else this.host = undefined;
   }
 
-  edits(turns: readonly Turn[]): Edit[] {
-    if (turns.length > 0 && this.removed.size === turns.length)
+  /** Of all turns, which must be the ones taken. */
+  edits(turns: readonly Span[]): Edit[] {
+    if (turns.length > 0 && this.removed.length === turns.length)
       throw new Unscannable("no turn would be left");
-    const values = turns.map((turn) => turn.value);
-    return [...this.hosts.flatMap((host) => host.edits()), ...removals(values, this.removed)];
+    const edits = [...this.toolNames, ...removals(turns, this.removed)];
+    // Not `flatMap`: most hosts have no edit, and there are hundreds.
+    for (const host of this.hosts) for (const edit of host.edits()) edits.push(edit);
+    return edits;
   }
 
   private takeSystem(turn: Turn, index: number): void {
     const texts = this.withoutMarkers(systemTexts(turn));
     if (this.host === undefined && texts.length > 0) this.begin(new NewUserTurn(this.bytes, turn));
-    else this.removed.add(index);
+    else this.removed.push(index);
     if (texts.length === 0) return;
     this.host?.fold(texts);
     this.repairs.folded++;
@@ -97,18 +101,27 @@ class Folding {
 
   private takeUser(turn: Turn, index: number): void {
     if (this.isOnlyMarkers(turn)) {
-      this.removed.add(index);
+      this.removed.push(index);
       this.repairs.markersDropped++;
       return;
     }
     if (this.strictAlternation && this.host && !hasResult(turn)) {
-      this.removed.add(index);
+      this.removed.push(index);
       this.host.join(turn);
       this.repairs.turnsJoined++;
     } else {
       this.begin(new UserTurn(this.bytes, turn, !this.hadUserTurn, this.strictAlternation, this.repairs));
     }
     this.hadUserTurn = true;
+    this.nameTools(turn);
+  }
+
+  private nameTools(turn: Turn): void {
+    for (const block of blocksIn(turn)) {
+      if (!block.isResult) continue;
+      for (const edit of nameLoadedTools(block)) this.toolNames.push(edit);
+    }
+    this.repairs.toolsNamed = this.toolNames.length;
   }
 
   private begin(host: Host): void {
@@ -130,8 +143,8 @@ class Folding {
 
 /** What is put into, moved out of and taken away from a user turn. */
 class Changes {
-  /** The indices of its blocks that do not stay where they are. */
-  readonly removed = new Set<number>();
+  /** The indices of its blocks that do not stay where they are, in ascending order. */
+  readonly removed: number[] = [];
   readonly intoResult: Addition[] = [];
   readonly beforeWords: RawValue[] = [];
   readonly atEnd: RawValue[] = [];
@@ -184,14 +197,13 @@ class UserTurn implements Host {
     }
   }
 
-  edits(): Edit[] {
-    const named = this.loadedTools();
-    if (!this.changes) return named;
+  edits(): readonly Edit[] {
+    if (!this.changes) return NO_EDITS;
     const { intoResult, turnBehind } = this.changes;
     const appended = this.result ? appendToResult(this.bytes, this.result, intoResult) : [];
     const behind =
       turnBehind.length === 0 ? [] : [insertion(this.turn.value.end, [",", ...userTurn(turnBehind)])];
-    return [...named, ...appended, ...this.contentEdits(this.changes), ...behind];
+    return [...appended, ...this.contentEdits(this.changes), ...behind];
   }
 
   private changed(): Changes {
@@ -206,10 +218,10 @@ class UserTurn implements Host {
       const block = this.blocks[index]!;
       hadResult ||= block.isResult;
       if (isMarkerBlock(this.bytes, block)) {
-        this.changed().removed.add(index);
+        this.changed().removed.push(index);
         this.repairs.markersDropped++;
       } else if (hadResult && !block.isResult) {
-        this.changed().removed.add(index);
+        this.changed().removed.push(index);
         this.moveBehindResult(block, this.changed());
       }
     }
@@ -222,33 +234,26 @@ class UserTurn implements Host {
       return;
     }
     if (this.strictAlternation) intoResult.push(additionOf(this.bytes, block));
-    else turnBehind.push(sliceOf(this.bytes, block));
+    else turnBehind.push([block.value]);
     this.repairs.ownWordsMoved++;
-  }
-
-  private loadedTools(): Edit[] {
-    const named: Edit[] = [];
-    for (const block of this.blocks) {
-      if (block.isResult) for (const edit of nameLoadedTools(this.bytes, block)) named.push(edit);
-    }
-    this.repairs.toolsNamed += named.length;
-    return named;
   }
 
   private contentEdits(changes: Changes): Edit[] {
     const { removed, beforeWords, atEnd } = changes;
     const { content } = this.turn;
     if ("kind" in content) return stringEdits(content, changes);
-    if (removed.size + beforeWords.length + atEnd.length === 0) return [];
+    if (removed.length + beforeWords.length + atEnd.length === 0) return [];
     const edits = removals(
       this.blocks.map((block) => block.value),
       removed,
     );
-    const words = this.blocks.findLast((block, index) => block.text && !removed.has(index));
+    // Nothing is put before words where there is a result, and without one only markers are removed.
+    const words =
+      beforeWords.length > 0 &&
+      this.blocks.findLast((block) => block.text && !isMarkerBlock(this.bytes, block));
+    if (words) edits.push(insertion(words.value.start, [...join(beforeWords, ","), ","]));
     const behind = words ? atEnd : [...beforeWords, ...atEnd];
-    if (words && beforeWords.length > 0)
-      edits.push(insertion(words.value.start, [...join(beforeWords, ","), ","]));
-    if (behind.length > 0) edits.push(this.append(behind, removed.size));
+    if (behind.length > 0) edits.push(this.append(behind, removed.length));
     return edits;
   }
 
@@ -319,18 +324,15 @@ function isMarkerBlock(bytes: Buffer, { text }: Block): boolean {
 }
 
 const NO_BLOCKS: readonly Block[] = [];
+const NO_EDITS: readonly Edit[] = [];
 
 function blocksIn({ content }: Turn): readonly Block[] {
   return "kind" in content ? NO_BLOCKS : content;
 }
 
-function sliceOf(bytes: Buffer, { value }: Block): RawValue {
-  return [bytes.subarray(value.start, value.end)];
-}
-
 function blocksOf(bytes: Buffer, { content }: Turn): RawValue[] {
   if ("kind" in content) return [textBlock(rawOf(bytes, content))];
-  return content.filter((block) => !isMarkerBlock(bytes, block)).map((block) => sliceOf(bytes, block));
+  return content.filter((block) => !isMarkerBlock(bytes, block)).map(({ value }) => [value]);
 }
 
 /** The user's words as they go into a tool result. */
@@ -340,6 +342,6 @@ function additionsOf(bytes: Buffer, { content }: Turn): Addition[] {
 }
 
 function additionOf(bytes: Buffer, block: Block): Addition {
-  if (!block.text) return { block: sliceOf(bytes, block) };
+  if (!block.text) return { block: [block.value] };
   return { text: isReminder(bytes, block.text) ? rawOf(bytes, block.text) : asUsersWords(bytes, block.text) };
 }

@@ -33,7 +33,7 @@ export function orderTools({ bytes, root }: Document, known: readonly string[]):
   const moves = wanted.flatMap((name, index) => {
     const [definition, place] = [byName.get(name)!, tools.items[index]!];
     if (definition === place) return [];
-    return { name, edit: replacement(place, [bytes.subarray(definition.start, definition.end)]) };
+    return { name, edit: replacement(place, [definition]) };
   });
   return { order, edits: moves.map(({ edit }) => edit), moved: moves.map(({ name }) => name) };
 }

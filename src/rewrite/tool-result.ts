@@ -1,4 +1,12 @@
-import { insertion, join, type RawText, type RawValue, replacement, textBlock } from "./json-bytes.ts";
+import {
+  insertion,
+  insideOf,
+  join,
+  type RawText,
+  type RawValue,
+  replacement,
+  textBlock,
+} from "./json-bytes.ts";
 import { type ArrayValue, type StringValue, Unscannable, wordOf } from "./scan.ts";
 import type { Edit } from "./splice.ts";
 import type { Block } from "./turns.ts";
@@ -23,7 +31,7 @@ export function appendToResult(bytes: Buffer, result: Block, additions: readonly
 }
 
 /** llama-server drops `tool_reference` blocks (server-chat.cpp knows text and image only): each becomes a text that names the tool. */
-export function nameLoadedTools(bytes: Buffer, result: Block): Edit[] {
+export function nameLoadedTools(result: Block): Edit[] {
   if (result.content?.kind !== "array") return [];
   return result.content.items.flatMap((item) => {
     const name =
@@ -32,7 +40,7 @@ export function nameLoadedTools(bytes: Buffer, result: Block): Edit[] {
         : undefined;
     if (name?.kind !== "string") return [];
     // The line end keeps two names apart: llama-server joins the texts of a result without a separator.
-    const text = ["Tool loaded: ", bytes.subarray(name.start + 1, name.end - 1), "\\n"];
+    const text = ["Tool loaded: ", insideOf(name), "\\n"];
     return [replacement(item, textBlock(text))];
   });
 }

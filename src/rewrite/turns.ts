@@ -33,30 +33,31 @@ const BLOCK_SHAPE: Shape = {
   members: { type: { words: ["text", "tool_result"] }, text: {}, content: RESULT_SHAPE },
 };
 
-/** What `readTurns` needs of a body. */
+/** What `turnsIn` and `readTurn` need of a body. */
 export const TURNS_SHAPE: Shape = {
   each: { members: { role: { words: ["user", "system"], decides: true }, content: { each: BLOCK_SHAPE } } },
 };
 
-/** The turns of `messages`. Throws `Unscannable` when a user or system turn has a shape that Anthropic's API does not know. */
-export function readTurns({ root }: Document): Turn[] {
+/** The elements of `messages`. */
+export function turnsIn({ root }: Document): readonly Value[] {
   const { messages } = root.members;
-  return messages?.kind === "array" ? messages.items.map(readTurn) : [];
+  return messages?.kind === "array" ? messages.items : NOTHING;
 }
 
-// --- internal ---
-
-const NO_BLOCKS: readonly Block[] = [];
-
-function readTurn(value: Value): Turn {
+/** One of them as a turn. Throws `Unscannable` when a user or system turn has a shape that Anthropic's API does not know. */
+export function readTurn(value: Value): Turn {
   if (value.kind !== "object" || value.members.role?.kind !== "string") throw unknownShape("a turn", value);
   const { role: named, content } = value.members;
   const role = wordOf(named);
-  if (role !== "user" && role !== "system") return { value, role: "other", content: NO_BLOCKS };
+  if (role !== "user" && role !== "system") return { value, role: "other", content: NOTHING };
   if (content?.kind === "string") return { value, role, content };
   if (content?.kind !== "array") throw unknownShape(`the content of a ${role} turn`, value);
   return { value, role, content: content.items.map(readBlock) };
 }
+
+// --- internal ---
+
+const NOTHING: readonly never[] = [];
 
 function readBlock(value: Value): Block {
   if (value.kind !== "object" || value.members.type?.kind !== "string")

@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import { CONSTANT_HEADER } from "../../src/rewrite/billing-header.ts";
 import { type RewriteContext, type Rewritten, rewrite } from "../../src/rewrite/rewrite.ts";
-import { type Edit, splice } from "../../src/rewrite/splice.ts";
+import { type Edit, type Pieces, splice } from "../../src/rewrite/splice.ts";
 
 /** Only the header is normalised. */
 export const HEADER_ONLY: RewriteContext = { path: "/v1/messages", systemTurns: "keep" };
@@ -49,11 +49,20 @@ export function applied(bytes: Buffer, edits: readonly Edit[]): Buffer {
     expect(edit.end).toBeGreaterThanOrEqual(edit.start);
     expect(edit.end).toBeLessThanOrEqual(end);
     end = edit.start;
-    const pieces = edit.pieces.map((piece) => Buffer.from(piece as Uint8Array));
-    result = Buffer.concat([result.subarray(0, edit.start), ...pieces, result.subarray(edit.end)]);
+    const inside = written(bytes, edit.pieces);
+    result = Buffer.concat([result.subarray(0, edit.start), inside, result.subarray(edit.end)]);
   }
   expect(result.equals(splice(bytes, edits))).toBe(true);
   return result;
+}
+
+/** The bytes that pieces stand for, taken from the body that they belong to. */
+export function written(body: Buffer, pieces: Pieces): Buffer {
+  return Buffer.concat(
+    pieces.map((piece) =>
+      typeof piece === "string" ? Buffer.from(piece) : body.subarray(piece.start, piece.end),
+    ),
+  );
 }
 
 /** The value with the header of every text in the allowed places made constant, found in the parsed value. */

@@ -1,7 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { insertion, join, removals, replacement, textBlock, userTurn } from "../../src/rewrite/json-bytes.ts";
-import type { Pieces } from "../../src/rewrite/splice.ts";
-import { applied } from "./checked.ts";
+import {
+  insertion,
+  insideOf,
+  join,
+  removals,
+  replacement,
+  textBlock,
+  userTurn,
+} from "../../src/rewrite/json-bytes.ts";
+import { applied, written } from "./checked.ts";
 
 describe("removals", () => {
   const items = [..."abcd"].map((_, index) => ({ start: 1 + index * 3, end: 2 + index * 3 }));
@@ -13,7 +20,7 @@ describe("removals", () => {
   test.each(SUBSETS.map((removed) => [removed]))(
     "of the elements %j leaves an array of the others",
     (removed) => {
-      const out = applied(body, removals(items, new Set(removed.toReversed()))).toString();
+      const out = applied(body, removals(items, removed)).toString();
       const kept = [..."abcd"].filter((_, at) => !removed.includes(at));
       expect(out).toMatch(/^\[[^\]]*\]$/);
       expect(
@@ -29,9 +36,10 @@ describe("removals", () => {
 });
 
 test("blocks and turns are written around raw texts", () => {
-  const raw = [Buffer.from('a\\"\\u00e9')];
-  expect(written(textBlock(raw))).toBe('{"type":"text","text":"a\\"\\u00e9"}');
-  const turn = JSON.parse(written(userTurn([textBlock(raw), textBlock(["b"])])));
+  const body = Buffer.from('["a\\"\\u00e9"]');
+  const raw = [insideOf({ start: 1, end: body.length - 1 })];
+  expect(written(body, textBlock(raw)).toString()).toBe('{"type":"text","text":"a\\"\\u00e9"}');
+  const turn = JSON.parse(written(body, userTurn([textBlock(raw), textBlock(["b"])])).toString());
   expect(turn).toEqual({
     role: "user",
     content: [
@@ -42,13 +50,9 @@ test("blocks and turns are written around raw texts", () => {
 });
 
 test("pieces stand in an edit as they are, whole and in order", () => {
-  const bytes = new Uint8Array([0xff, 0x00]);
-  expect(insertion(3, ["a", bytes])).toEqual({ start: 3, end: 3, pieces: ["a", bytes] });
-  expect(replacement({ start: 2, end: 3 }, ["a", bytes])).toEqual({ start: 2, end: 3, pieces: ["a", bytes] });
-  expect(join([[bytes], ["a", bytes]], ",")).toEqual([bytes, ",", "a", bytes]);
+  const moved = { start: 5, end: 7 };
+  expect(insertion(3, ["a", moved])).toEqual({ start: 3, end: 3, pieces: ["a", moved] });
+  expect(replacement({ start: 2, end: 3 }, ["a", moved])).toEqual({ start: 2, end: 3, pieces: ["a", moved] });
+  expect(join([[moved], ["a", moved]], ",")).toEqual([moved, ",", "a", moved]);
   expect(join([], ",")).toEqual([]);
 });
-
-function written(pieces: Pieces): string {
-  return pieces.map((piece) => piece.toString()).join("");
-}

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { asReminder, asUsersWords, isMarker, isReminder, rawOf } from "../../src/rewrite/reminder.ts";
 import { type StringValue, Unscannable } from "../../src/rewrite/scan.ts";
+import { written } from "./checked.ts";
 
 /** A string value as it stands in a body, behind other bytes. */
 function inBody(json: string): [Buffer, StringValue] {
@@ -41,15 +42,16 @@ describe("isReminder and asReminder", () => {
     ["<system-reminder>a", false],
     ["a", false],
   ])("%j: %p", (words, want) => {
-    const json = JSON.stringify(words);
-    expect(isReminder(...inBody(json))).toBe(want);
+    const [bytes, text] = inBody(JSON.stringify(words));
+    expect(isReminder(bytes, text)).toBe(want);
     const wrapped = want ? words : `<system-reminder>\n${words}\n</system-reminder>`;
-    expect(JSON.parse(`"${asReminder(...inBody(json)).join("")}"`)).toBe(wrapped);
+    expect(JSON.parse(`"${written(bytes, asReminder(bytes, text))}"`)).toBe(wrapped);
   });
 });
 
 test("the user's words say whose they are and keep their escapes", () => {
-  expect(asUsersWords(...inBody('"a\\u00e9\\/"')).join("")).toBe(
+  const [bytes, text] = inBody('"a\\u00e9\\/"');
+  expect(written(bytes, asUsersWords(bytes, text)).toString()).toBe(
     "The user wrote this message:\\na\\u00e9\\/",
   );
 });

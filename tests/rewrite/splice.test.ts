@@ -7,7 +7,7 @@ const body = Buffer.from("0123456789");
 const edit = (start: number, end: number, text: string): Edit => ({
   start,
   end,
-  pieces: [Buffer.from(text)],
+  pieces: [text],
 });
 
 describe("splice", () => {
@@ -20,9 +20,9 @@ describe("splice", () => {
     ["one right behind the other", [edit(2, 4, "a"), edit(4, 6, "b")], "01ab6789"],
     ["insertions at one place, in their order", [edit(3, 3, "a"), edit(3, 3, "b")], "012ab3456789"],
     [
-      "several pieces, strings and bytes",
-      [{ start: 2, end: 4, pieces: ["ab", Buffer.from("é"), "", "c"] }],
-      "01abéc456789",
+      "several pieces, strings and bytes of the body, also of replaced ones",
+      [{ start: 2, end: 4, pieces: ["ab", { start: 3, end: 6 }, "", { start: 0, end: 0 }, "c"] }],
+      "01ab345c456789",
     ],
     ["an insertion before a removal", [edit(3, 3, "a"), edit(3, 5, "")], "012a56789"],
   ])("%s", (_, edits, want) => {
@@ -30,8 +30,11 @@ describe("splice", () => {
     expect(applied(body, edits).toString()).toBe(want);
   });
 
-  test("hands back the very array when there is no edit", () => {
-    expect(splice(body, [])).toBe(body);
+  test("bytes of the body are moved whatever they are", () => {
+    const bytes = Buffer.from([0x30, 0xff, 0xc3, 0x00]);
+    expect(splice(bytes, [{ start: 0, end: 1, pieces: [{ start: 1, end: 4 }, "a"] }])).toEqual(
+      Buffer.from([0xff, 0xc3, 0x00, 0x61, 0xff, 0xc3, 0x00]),
+    );
   });
 
   test("the result owns its memory: writing to it does not write to the body", () => {
@@ -47,14 +50,22 @@ describe("splice", () => {
     ["backwards", [edit(4, 2, "")]],
     ["before the start", [edit(-1, 2, "")]],
     ["beyond the end", [edit(9, 11, "")]],
+    ["with a piece beyond the end", [{ start: 0, end: 0, pieces: [{ start: 9, end: 11 }] }]],
+    ["with a piece before the start", [{ start: 0, end: 0, pieces: [{ start: -1, end: 1 }] }]],
+    ["with a piece that ends before it starts", [{ start: 0, end: 0, pieces: [{ start: 2, end: 1 }] }]],
   ])("throws on edits %s", (_, edits) => {
     expect(() => splice(body, edits)).toThrow(RangeError);
   });
 
   property("is the same as applying the edits one by one", 1_000, (random) => {
     const places = random.some(0, 8, () => random.below(body.length + 1)).toSorted((a, b) => a - b);
+    const piece = () => {
+      const start = random.below(body.length + 1);
+      const moved = { start, end: start + random.below(body.length + 1 - start) };
+      return random.pick(["", "a", "longer", moved]);
+    };
     const edits = places.flatMap((start, at) =>
-      at % 2 === 0 ? [edit(start, places[at + 1] ?? start, random.pick(["", "a", "longer"]))] : [],
+      at % 2 === 0 ? [{ start, end: places[at + 1] ?? start, pieces: random.some(0, 3, piece) }] : [],
     );
     applied(body, edits);
   });

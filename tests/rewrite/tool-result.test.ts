@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { scan } from "../../src/rewrite/scan.ts";
 import { type Addition, appendToResult, nameLoadedTools } from "../../src/rewrite/tool-result.ts";
-import { type Block, readTurns, TURNS_SHAPE } from "../../src/rewrite/turns.ts";
+import { type Block, readTurn, TURNS_SHAPE, turnsIn } from "../../src/rewrite/turns.ts";
 import { applied } from "./checked.ts";
 import { modelView } from "./model-view.ts";
 
@@ -59,7 +59,7 @@ test("each tool reference becomes a text of its own line, other blocks stay", ()
   const bytes = Buffer.from(
     JSON.stringify({ messages: [{ role: "user", content: [{ type: "tool_result", content }] }] }),
   );
-  const out = JSON.parse(applied(bytes, nameLoadedTools(bytes, resultIn(bytes))).toString());
+  const out = JSON.parse(applied(bytes, nameLoadedTools(resultIn(bytes))).toString());
   expect(modelView(out.messages)[1]?.part).toBe('Tool loaded: Web"Fetch\nandTool loaded: Notebook\n');
   expect(out.messages[0].content[0].content[3]).toEqual({ type: "tool_reference" });
 });
@@ -68,6 +68,6 @@ test("each tool reference becomes a text of its own line, other blocks stay", ()
 
 /** The first block of the first turn. */
 function resultIn(bytes: Buffer): Block {
-  const turns = readTurns(scan(bytes, { members: { messages: TURNS_SHAPE } }));
-  return (turns[0]!.content as readonly Block[])[0]!;
+  const [turn] = turnsIn(scan(bytes, { members: { messages: TURNS_SHAPE } }));
+  return (readTurn(turn!).content as readonly Block[])[0]!;
 }

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { scan, textOf, Unscannable } from "../../src/rewrite/scan.ts";
-import { readTurns, TURNS_SHAPE } from "../../src/rewrite/turns.ts";
+import { readTurn, TURNS_SHAPE, turnsIn } from "../../src/rewrite/turns.ts";
 
 function turnsOf(messages: unknown) {
   const bytes = Buffer.from(JSON.stringify({ messages }));
-  return readTurns(scan(bytes, { members: { messages: TURNS_SHAPE } })).map(({ role, content }) => [
+  const turns = turnsIn(scan(bytes, { members: { messages: TURNS_SHAPE } })).map(readTurn);
+  return turns.map(({ role, content }) => [
     role,
     "kind" in content
       ? textOf(bytes, content)
@@ -12,7 +13,7 @@ function turnsOf(messages: unknown) {
   ]);
 }
 
-describe("readTurns", () => {
+describe("readTurn", () => {
   test("tells string from blocks, and texts and tool results from other blocks", () => {
     const blocks = [
       { type: "text", text: "a" },
