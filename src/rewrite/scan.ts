@@ -282,7 +282,7 @@ class Scanner {
 
   private string({ words }: Compiled): StringValue {
     const start = this.position;
-    this.position = this.stringEnd(start);
+    this.position = words.length > 0 ? this.stringEnd(start) : this.farStringEnd(start);
     return { kind: "string", start, end: this.position, word: this.oneOf(words, start)?.text };
   }
 
