@@ -3,7 +3,7 @@ import type { Edit, Pieces } from "./splice.ts";
 
 /**
  * The inside of a JSON string as it stands in a body: escapes kept, quotes left out. Texts are moved in this form, so
- * that not one escape of a client is written in another way.
+ * that not one escape of a client is written in another way. A string of the body is one by `insideOf`, not by itself.
  */
 export type RawText = Pieces;
 
@@ -38,8 +38,8 @@ export function replacement({ start, end }: Span, pieces: Pieces): Edit {
 
 /** The edits that take elements out of an array, each with one comma; `removed` holds their indices in ascending order. */
 export function removals(items: readonly Span[], removed: readonly number[]): Edit[] {
-  const leading = removed.findIndex((index, at) => index !== at);
-  const firstKept = leading < 0 ? removed.length : leading;
+  let firstKept = 0;
+  while (removed[firstKept] === firstKept) firstKept++;
   return removed.map((index) => {
     const { start, end } = items[index]!;
     if (index > firstKept) return replacement({ start: items[index - 1]!.end, end }, []);

@@ -163,7 +163,7 @@ class Scanner {
   private skipper: Skipper | undefined;
   private position = 0;
   private depth = 0;
-  /** Whether the string read last may hold an escape; most hold none, and to know that spares looking for one per word. */
+  /** Whether what `stringEnd` read last may hold an escape; most hold none, and to know that spares looking for one per word. */
   private mayBeEscaped = false;
 
   constructor(bytes: Buffer, skipper: Skipper | undefined) {

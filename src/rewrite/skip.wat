@@ -6,7 +6,8 @@
 
 (module
   ;; One page of 64 KiB. From 0: the closing byte of each open container, so that there is room for 1 024 levels. From WINDOW
-  ;; on: a window, so small that it and the bytes it is copied from stay in the processor's nearest cache, and behind it 64 bytes that may be read but say nothing.
+  ;; on: a window, so small that it and the bytes it is copied from stay in the processor's nearest cache, and behind it 64
+  ;; bytes that may be read but say nothing.
   (memory (export "memory") 1)
   (global (export "WINDOW") i32 (i32.const 1024))
   (global (export "WINDOW_BYTES") i32 (i32.const 16384))

@@ -1,6 +1,6 @@
 import type { Span } from "./scan.ts";
 
-/** What stands one behind the other: strings of ASCII, and bytes of the original body by their place. Copied once, into the body that goes out. */
+/** What stands one behind the other: strings of ASCII, and bytes of the original body by their place. */
 export type Pieces = readonly (string | Span)[];
 
 /**

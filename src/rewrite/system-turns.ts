@@ -2,7 +2,7 @@ import { insertion, join, type RawValue, removals, replacement, textBlock, userT
 import { asReminder, asUsersWords, isMarker, isReminder, rawOf } from "./reminder.ts";
 import { type Document, type Span, type StringValue, Unscannable } from "./scan.ts";
 import type { Edit } from "./splice.ts";
-import { type Addition, appendToResult, nameLoadedTools } from "./tool-result.ts";
+import { type Addition, appendToResult, loadedTool, nameLoadedTools } from "./tool-result.ts";
 import { type Block, readTurn, type Turn, turnsIn } from "./turns.ts";
 
 /** How often each repair was made; for `--verbose`. */
@@ -247,14 +247,16 @@ class UserTurn implements Host {
       this.blocks.map((block) => block.value),
       removed,
     );
-    // Nothing is put before words where there is a result, and without one only markers are removed.
-    const words =
-      beforeWords.length > 0 &&
-      this.blocks.findLast((block) => block.text && !isMarkerBlock(this.bytes, block));
+    const words = beforeWords.length > 0 ? this.lastWords() : undefined;
     if (words) edits.push(insertion(words.value.start, [...join(beforeWords, ","), ","]));
     const behind = words ? atEnd : [...beforeWords, ...atEnd];
     if (behind.length > 0) edits.push(this.append(behind, removed.length));
     return edits;
+  }
+
+  /** The last text that stays, in a turn without results: there only markers do not. */
+  private lastWords(): Block | undefined {
+    return this.blocks.findLast((block) => block.text && !isMarkerBlock(this.bytes, block));
   }
 
   private append(blocks: readonly RawValue[], removed: number): Edit {
@@ -342,6 +344,8 @@ function additionsOf(bytes: Buffer, { content }: Turn): Addition[] {
 }
 
 function additionOf(bytes: Buffer, block: Block): Addition {
+  const loaded = loadedTool(block.value);
+  if (loaded) return { text: loaded };
   if (!block.text) return { block: [block.value] };
   return { text: isReminder(bytes, block.text) ? rawOf(bytes, block.text) : asUsersWords(bytes, block.text) };
 }

@@ -7,7 +7,7 @@ import {
   replacement,
   textBlock,
 } from "./json-bytes.ts";
-import { type ArrayValue, type StringValue, Unscannable, wordOf } from "./scan.ts";
+import { type ArrayValue, type StringValue, Unscannable, type Value, wordOf } from "./scan.ts";
 import type { Edit } from "./splice.ts";
 import type { Block } from "./turns.ts";
 
@@ -30,19 +30,21 @@ export function appendToResult(bytes: Buffer, result: Block, additions: readonly
   throw new Unscannable(`a tool result of unknown shape at byte ${content.start}`);
 }
 
-/** llama-server drops `tool_reference` blocks (server-chat.cpp knows text and image only): each becomes a text that names the tool. */
+/** The edits that make a text of each `tool_reference` in a result. */
 export function nameLoadedTools(result: Block): Edit[] {
   if (result.content?.kind !== "array") return [];
   return result.content.items.flatMap((item) => {
-    const name =
-      item.kind === "object" && wordOf(item.members.type) === "tool_reference"
-        ? item.members.tool_name
-        : undefined;
-    if (name?.kind !== "string") return [];
-    // The line end keeps two names apart: llama-server joins the texts of a result without a separator.
-    const text = ["Tool loaded: ", insideOf(name), "\\n"];
-    return [replacement(item, textBlock(text))];
+    const text = loadedTool(item);
+    return text ? [replacement(item, textBlock(text))] : [];
   });
+}
+
+/** What names the tool in place of a `tool_reference`, which llama-server drops (server-chat.cpp knows text and image only). */
+export function loadedTool(block: Value): RawText | undefined {
+  if (block.kind !== "object" || wordOf(block.members.type) !== "tool_reference") return undefined;
+  const { tool_name: name } = block.members;
+  // The line end keeps two names apart: llama-server joins the texts of a result without a separator.
+  return name?.kind === "string" ? ["Tool loaded: ", insideOf(name), "\\n"] : undefined;
 }
 
 // --- internal ---

@@ -30,7 +30,12 @@ const RESULT_SHAPE: Shape = {
   each: { members: { type: { words: ["text", "tool_reference"] }, text: {}, tool_name: {} } },
 };
 const BLOCK_SHAPE: Shape = {
-  members: { type: { words: ["text", "tool_result"] }, text: {}, content: RESULT_SHAPE },
+  members: {
+    type: { words: ["text", "tool_result", "tool_reference"] },
+    text: {},
+    content: RESULT_SHAPE,
+    tool_name: {},
+  },
 };
 
 /** What `turnsIn` and `readTurn` need of a body. */

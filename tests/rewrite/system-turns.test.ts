@@ -8,6 +8,7 @@ const system = (content: unknown) => ({ role: "system", content });
 const said = (content: unknown) => ({ role: "assistant", content });
 const reminder = (words: string) => `<system-reminder>\n${words}\n</system-reminder>`;
 const image = { type: "image", source: { type: "base64", media_type: "image/png", data: "iVBOR" } };
+const reference = { type: "tool_reference", tool_name: "Web" };
 const marker = "<total_tokens>182 000 tokens left</total_tokens>";
 const cached = { cache_control: { type: "ephemeral" } };
 const asked = said([{ type: "tool_use", id: "t1", name: "Bash", input: {} }]);
@@ -100,11 +101,7 @@ describe("a system turn behind tool results continues the last one", () => {
       [{ ...image, text: "alt" }],
       [{ ...image, text: "alt" }, text(reminder("S"))],
     ],
-    [
-      "a tool reference",
-      [{ type: "tool_reference", tool_name: "Web" }],
-      [text("Tool loaded: Web\n"), text(reminder("S"))],
-    ],
+    ["a tool reference", [reference], [text("Tool loaded: Web\n"), text(reminder("S"))]],
     [
       "a reference with a text of its own",
       [{ type: "tool_reference", tool_name: "Web", text: "x" }],
@@ -201,6 +198,12 @@ describe("a text behind tool results", () => {
         ],
         ["an image too", results(text("See"), image), inside([text("R"), text(wrote("See")), image])],
         ["the user turn behind it too", [...results(), user("Stop")], inside(`R\n\n${wrote("Stop")}`)],
+        ["a tool reference by its name", results(reference), inside("R\n\nTool loaded: Web\n")],
+        [
+          "also from the user turn behind it",
+          [...results(), user([reference])],
+          inside("R\n\nTool loaded: Web\n"),
+        ],
         [
           "and its system turn",
           [...results(), user([text("Stop"), image]), system("S")],
@@ -379,12 +382,7 @@ test("texts are moved with the escapes and white space they came with", () => {
 test("each repair is counted", () => {
   const messages = [
     ...[first, system("S"), asked],
-    user([
-      result([{ type: "tool_reference", tool_name: "Web" }]),
-      text(reminder("R")),
-      text("Stop"),
-      text(marker),
-    ]),
+    user([result([reference]), text(reminder("R")), text("Stop"), text(marker)]),
   ];
   expect(rewriteChecked(JSON.stringify({ messages }), FOLD).notes).toEqual([
     "system turns folded: 1",
