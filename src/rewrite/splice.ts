@@ -21,7 +21,7 @@ export function splice(body: Buffer, edits: readonly Edit[]): Buffer {
   let from = 0;
   let to = 0;
   for (const { start, end, pieces } of edits) {
-    // `copy`, not `set` of a subarray: hundreds of views are more work for the garbage collector than the copying itself.
+    // `copy`, not `set` of a subarray: hundreds of views would be left to the garbage collector.
     to += body.copy(result, to, from, start);
     for (const piece of pieces) {
       to +=

@@ -119,9 +119,11 @@ class Folding {
   private nameTools(turn: Turn): void {
     for (const block of blocksIn(turn)) {
       if (!block.isResult) continue;
-      for (const edit of nameLoadedTools(block)) this.toolNames.push(edit);
+      for (const edit of nameLoadedTools(block)) {
+        this.toolNames.push(edit);
+        this.repairs.toolsNamed++;
+      }
     }
-    this.repairs.toolsNamed = this.toolNames.length;
   }
 
   private begin(host: Host): void {
@@ -198,7 +200,7 @@ class UserTurn implements Host {
   }
 
   edits(): readonly Edit[] {
-    if (!this.changes) return NO_EDITS;
+    if (!this.changes) return NOTHING;
     const { intoResult, turnBehind } = this.changes;
     const appended = this.result ? appendToResult(this.bytes, this.result, intoResult) : [];
     const behind =
@@ -325,11 +327,10 @@ function isMarkerBlock(bytes: Buffer, { text }: Block): boolean {
   return text !== undefined && isMarker(bytes, text);
 }
 
-const NO_BLOCKS: readonly Block[] = [];
-const NO_EDITS: readonly Edit[] = [];
+const NOTHING: readonly never[] = [];
 
 function blocksIn({ content }: Turn): readonly Block[] {
-  return "kind" in content ? NO_BLOCKS : content;
+  return "kind" in content ? NOTHING : content;
 }
 
 function blocksOf(bytes: Buffer, { content }: Turn): RawValue[] {
