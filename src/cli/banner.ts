@@ -1,15 +1,15 @@
 import { isLoopback } from "../proxy/guard.ts";
-import type { Answer } from "../upstream/props.ts";
+import { urlOf } from "../upstream/address.ts";
+import type { Answer } from "../upstream/upstream.ts";
 import { type Options, version } from "./options.ts";
 
 /** Where it listens, where it forwards and who answers there, and the line to start Claude Code with. */
 export function banner(options: Options, url: string, answer: Answer): string {
-  const { origin, basePath } = options.upstream;
   const local = url.replace(/\/\/(?:0\.0\.0\.0|\[::\])(?=:|$)/, "//127.0.0.1");
   return [
     `cache-proxy ${version}`,
     `  listens on   ${url}`,
-    `  forwards to  ${origin}${basePath}`,
+    `  forwards to  ${urlOf(options.upstream)}`,
     ...describe(answer).map((line, index) => `  ${index === 0 ? "answers" : "       "}      ${line}`),
     `  live page    ${local}/cache-proxy/`,
     "  start Claude Code with",
@@ -26,7 +26,7 @@ export function exposureWarning({ host }: Options): string | undefined {
 /** For an upstream that does not answer; requests get a 502 until it does. */
 export function upstreamWarning({ upstream }: Options, answer: Answer): string | undefined {
   if (!("cause" in answer)) return undefined;
-  return `cannot reach llama-server at ${upstream.origin}${upstream.basePath}: ${answer.cause}; start it or pass --upstream. Requests get a 502 until it answers`;
+  return `cannot reach llama-server at ${urlOf(upstream)}: ${answer.cause}; start it or pass --upstream. Requests get a 502 until it answers`;
 }
 
 // --- internal ---

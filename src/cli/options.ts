@@ -1,13 +1,13 @@
 import { parseArgs } from "node:util";
 import { type ArgsDef, defineCommand } from "citty";
 import pkg from "../../package.json" with { type: "json" };
-import type { Upstream } from "../upstream/upstream.ts";
+import type { Address } from "../upstream/address.ts";
 
 /** What the user decided, checked; everything else in the program reads this and nothing reads argv. */
 export interface Options {
   readonly port: number;
   readonly host: string;
-  readonly upstream: Upstream;
+  readonly upstream: Address;
   readonly allowHosts: readonly string[];
   readonly systemTurns: "fold" | "keep";
   readonly tools: "stable" | "keep";
@@ -135,7 +135,7 @@ function readHost(value: string): string {
   throw new UsageError(`--host ${show(value)} is not an address: an IP address or a host name is allowed`);
 }
 
-function readUpstream(value: string): Upstream {
+function readUpstream(value: string): Address {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (!url || (url.protocol !== "http:" && url.protocol !== "https:")) {
     throw new UsageError(

@@ -1,12 +1,14 @@
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { ConsolaInstance } from "consola/core";
-import type { BodyNotes } from "../proxy/forward.ts";
 import { isLoopback } from "../proxy/guard.ts";
 import { createRepairs } from "../proxy/repairs.ts";
 import { type ProxySettings, type Proxy as RunningProxy, startProxy } from "../proxy/server.ts";
 import { createReport } from "../report/report.ts";
-import { askProps, KnownServer } from "../upstream/props.ts";
+import type { BodyChange } from "../request/observer.ts";
+import type { ClientRequest } from "../request/request.ts";
+import { SessionMemory } from "../session/memory.ts";
+import { Upstream } from "../upstream/upstream.ts";
 import { banner, exposureWarning, upstreamWarning } from "./banner.ts";
 import { createLog } from "./log.ts";
 import { type Options, UsageError } from "./options.ts";
@@ -17,28 +19,30 @@ export async function serve(options: Options): Promise<number> {
   // A reader of stderr that goes away, as the `head` of a pipe does, takes the words with it, not the proxy.
   process.stderr.on("error", () => {});
   const log = createLog(options.logFormat);
-  const server = new KnownServer(options.upstream);
+  const upstream = new Upstream(options.upstream);
   const report = createReport({
-    upstream: options.upstream,
+    upstream,
     logFormat: options.logFormat,
     quiet: options.quiet,
     isTerminal: process.stderr.isTTY === true,
     columns: () => process.stderr.columns,
     write: (text) => process.stderr.write(text),
+    onRewritten:
+      options.verbose && !options.quiet
+        ? (request, change) => log.withTag("body").log(describeBody(request, change))
+        : undefined,
   });
-  const saysNotes = options.verbose && !options.quiet;
   const proxy = listen(options, {
     ...options,
-    rewrite: createRepairs(options, server),
-    onLost: () => server.forget(),
-    onNotes: saysNotes ? (notes) => log.withTag("body").log(describeBody(notes)) : undefined,
-    watcher: report.watcher,
+    upstream,
+    repair: createRepairs(options, upstream, new SessionMemory()),
+    observer: report.observer,
     own: report.own,
   });
   const summarise = (words: string) => words && log.withTag("summary").log(words);
   process.on("SIGUSR1", () => summarise(report.summary() || "no inference request yet"));
   const ended = untilSignal();
-  await greet(options, proxy.url, log);
+  await greet(options, proxy.url, upstream, log);
   const stopped = ended.then(() => proxy.stop());
   await ended;
   // The pages' streams never end by themselves; without them, only requests in progress keep the proxy.
@@ -103,8 +107,8 @@ function whyNot(host: string, code: string | undefined): string | undefined {
   return code === "EADDRNOTAVAIL" || isIP(host) === 0 ? "it is no address of this machine" : undefined;
 }
 
-async function greet(options: Options, url: string, log: ConsolaInstance): Promise<void> {
-  const answer = await askProps(options.upstream);
+async function greet(options: Options, url: string, upstream: Upstream, log: ConsolaInstance): Promise<void> {
+  const answer = await upstream.probe();
   if (!options.quiet) log.withTag("start").log(banner(options, url, answer));
   for (const warning of [exposureWarning(options), upstreamWarning(options, answer)])
     if (warning) log.warn(warning);
@@ -134,7 +138,7 @@ function untilSignal(): Promise<void> {
   });
 }
 
-function describeBody({ method, path, before, after, notes }: BodyNotes): string {
+function describeBody({ method, path }: ClientRequest, { before, after, notes }: BodyChange): string {
   const size = before === after ? `${before} bytes` : `${before} to ${after} bytes`;
   return `${method} ${path}: ${size}; ${notes.join("; ") || "nothing to normalise"}`;
 }

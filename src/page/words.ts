@@ -37,15 +37,15 @@ export function ending(item: Item): string {
   const { status, outcome, error_type } = item;
   const words = {
     complete: undefined,
-    refused: "upstream not reachable",
+    unreachable: "upstream not reachable",
     broken: "broken off",
-    left: "client left",
+    client_gone: "client left",
   };
   return [status, words[outcome], error_type].filter((part) => part !== undefined).join(", ");
 }
 
 export function isFailed(item: Item): boolean {
-  if (!("outcome" in item) || item.outcome === "left") return false;
+  if (!("outcome" in item) || item.outcome === "client_gone") return false;
   return item.outcome !== "complete" || item.error_type !== undefined || (item.status ?? 0) >= 400;
 }
 

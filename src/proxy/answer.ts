@@ -1,37 +1,46 @@
-import { isMessagesPath } from "../rewrite/rewrite.ts";
-import { type Chunks, gather, streamOf } from "./chunks.ts";
-import { overflowError } from "./errors.ts";
-import type { Exchange } from "./exchange.ts";
-import { responseHeaders } from "./headers.ts";
+import type { StreamDialect } from "../request/dialect.ts";
+import { overflowError } from "../request/failure.ts";
+import type { Observation } from "../request/observer.ts";
+import type { ClientRequest } from "../request/request.ts";
+import { causeOf } from "../upstream/cause.ts";
+import { nameOf, type Upstream } from "../upstream/upstream.ts";
+import { type Chunks, gather, type Pings, settles, streamOf } from "./chunks.ts";
+import { proxyError } from "./errors.ts";
+import { isEventStream, responseHeaders } from "./headers.ts";
+import { lateEvents } from "./late.ts";
 import type { Limits } from "./limits.ts";
-import { pingUntilFirst } from "./patience.ts";
+
+/** A request that was sent to the upstream, with all that its answer depends on. */
+export interface Exchange {
+  readonly request: ClientRequest;
+  /** Settles with the upstream's status and headers. */
+  readonly call: Promise<Response>;
+  /** `performance.now()` when it was sent. */
+  readonly sentAt: number;
+  /** Aborted when the client leaves. */
+  readonly signal: AbortSignal;
+  readonly upstream: Upstream;
+  readonly observation: Observation;
+  readonly limits: Limits;
+}
 
 /**
- * The upstream's answer as the client's: status and headers as they are, the body chunk by chunk.
- * Throws for a status that HTTP does not have.
+ * The answer to a request, whenever the upstream's comes. In time, it is the upstream's: status and headers unchanged, the body
+ * chunk by chunk. A streaming request whose upstream is silent for too long gets status 200 and pings until its events come.
  */
-export async function answerOf(upstream: Response, exchange: Exchange): Promise<Response> {
-  const { limits, watch } = exchange;
-  const head = { status: validStatus(upstream), headers: responseHeaders(upstream.headers) };
-  watch.answered(upstream.status, upstream.headers);
-  const chunks = chunksOf(upstream.body, exchange);
-  if (!chunks) return new Response(null, head);
-  if (mayBeOverflow(upstream, exchange)) return await overflowOrSame(chunks, head, limits);
-  if (isShort(upstream, limits))
-    return new Response(bodyOf(await gather(chunks, limits.heldBytes, limits.heldMs)), head);
-  return new Response(streamOf(patient(upstream, chunks, exchange)), head);
-}
-
-/** A body as it passes the watch, which hears how it ended; `undefined` where the answer has none. */
-export function chunksOf(body: ReadableStream<Uint8Array> | null, exchange: Exchange): Chunks | undefined {
-  if (exchange.method !== "HEAD" && body) return watchedChunks(body, exchange);
-  exchange.watch.end("complete");
-  return undefined;
-}
-
-/** Whether the answer is server-sent events, as far as its headers say. */
-export function isEventStream({ headers }: Response): boolean {
-  return headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") === true;
+export async function answer(exchange: Exchange): Promise<Response> {
+  const { call, request, limits, upstream } = exchange;
+  const dialect = request.stream === true ? request.endpoint?.dialect : undefined;
+  if (dialect && !(await settles(call, limits.firstPingMs))) return late(exchange, dialect);
+  try {
+    return await inTime(await call, exchange, dialect);
+  } catch (error) {
+    noteNoAnswer(exchange);
+    return proxyError(
+      502,
+      `cannot reach llama-server at ${nameOf(upstream)}: ${causeOf(error)}; start it or pass --upstream`,
+    );
+  }
 }
 
 // --- internal ---
@@ -41,51 +50,122 @@ interface Head {
   readonly headers: Headers;
 }
 
+/** Throws for a status that HTTP does not have. */
+async function inTime(
+  response: Response,
+  exchange: Exchange,
+  dialect: StreamDialect | undefined,
+): Promise<Response> {
+  const { limits } = exchange;
+  const head = { status: validStatus(response), headers: responseHeaders(response.headers) };
+  const chunks = observed(response, response.body, exchange);
+  if (!chunks) return new Response(null, head);
+  if (mayBeOverflow(response, exchange)) return await overflowOrSame(chunks, head, limits);
+  if (isShort(response, limits))
+    return new Response(bodyOf(await gather(chunks, limits.heldBytes, limits.heldMs)), head);
+  return new Response(streamOf(chunks, pingsFor(response, exchange, dialect)), head);
+}
+
+/**
+ * The answer of an upstream that is still silent: the first ping now, then the upstream's events. The status is sent with that ping: an
+ * upstream that breaks off or cannot be reached breaks the client's connection, and an error of the upstream's becomes an event
+ * (docs/claude-code.md says what Claude Code makes of each).
+ */
+function late(exchange: Exchange, dialect: StreamDialect): Response {
+  const { call, limits } = exchange;
+  const events = lateEvents(call, dialect, limits.errorBytes, (response, body) =>
+    observed(response, body, exchange),
+  );
+  const watched = reportingNoAnswer(events, exchange);
+  return new Response(streamOf(watched, { ping: dialect.ping, firstMs: 0, everyMs: limits.nextPingMs }), {
+    headers: { "content-type": "text/event-stream", "cache-control": "no-cache" },
+  });
+}
+
+async function* reportingNoAnswer(events: Chunks, exchange: Exchange): Chunks {
+  try {
+    yield* events;
+  } catch (error) {
+    // Without effect where the upstream answered and broke off later: only the first end counts.
+    noteNoAnswer(exchange);
+    throw error;
+  }
+}
+
+function noteNoAnswer({ signal, upstream, observation }: Exchange): void {
+  if (!signal.aborted) upstream.noteLost();
+  observation.end(signal.aborted ? "client_gone" : "unreachable");
+}
+
+/** The body as it passes the observation, which learns how it ended; `undefined` where the answer has none. */
+function observed(
+  { status, headers }: Response,
+  body: ReadableStream<Uint8Array> | null,
+  exchange: Exchange,
+): Chunks | undefined {
+  const { request, upstream, observation } = exchange;
+  upstream.noteStatus(status);
+  observation.answered(status, headers);
+  if (request.method !== "HEAD" && body) return observedChunks(body, exchange);
+  observation.end("complete");
+  return undefined;
+}
+
+async function* observedChunks(
+  body: ReadableStream<Uint8Array>,
+  { observation, signal, upstream }: Exchange,
+): Chunks {
+  try {
+    for await (const chunk of body) {
+      observation.chunk(chunk);
+      yield chunk;
+    }
+    observation.end("complete");
+  } catch (error) {
+    if (!signal.aborted) upstream.noteLost();
+    observation.end(signal.aborted ? "client_gone" : "broken");
+    throw error;
+  } finally {
+    // Reached without either of the above when the reader of the chunks has no more use for them.
+    observation.end("client_gone");
+  }
+}
+
 function validStatus({ status, body }: Response): number {
   if (status >= 200 && status <= 599) return status;
   void body?.cancel();
   throw new Error(`it answered with status ${status}, which HTTP does not have`);
 }
 
-async function* watchedChunks(body: ReadableStream<Uint8Array>, { watch, signal }: Exchange): Chunks {
-  try {
-    for await (const chunk of body) {
-      watch.chunk(chunk);
-      yield chunk;
-    }
-    watch.end("complete");
-  } catch (error) {
-    watch.end(signal.aborted ? "left" : "broken");
-    throw error;
-  } finally {
-    // Reached without either of the above when whoever reads the chunks has no more use for them.
-    watch.end("left");
-  }
-}
-
 /**
  * Some servers send the head of their event stream at once and nothing more before the first token. Bun.serve ends the header block with the
  * first byte of the body only, so that here too the first ping is the first that the client's HTTP parser sees.
  */
-function patient(upstream: Response, chunks: Chunks, { dialect, limits, sentAt }: Exchange): Chunks {
-  if (!dialect || !upstream.ok || !isEventStream(upstream) || upstream.headers.has("content-encoding"))
-    return chunks;
-  const firstMs = limits.firstPingMs - (performance.now() - sentAt);
-  return pingUntilFirst(Promise.resolve(chunks), dialect.ping, limits.nextPingMs, firstMs);
+function pingsFor(
+  response: Response,
+  { limits, sentAt }: Exchange,
+  dialect: StreamDialect | undefined,
+): Pings | undefined {
+  const { ok, headers } = response;
+  if (!dialect || !ok || !isEventStream(headers) || headers.has("content-encoding")) return undefined;
+  const firstMs = Math.max(0, limits.firstPingMs - (performance.now() - sentAt));
+  return { ping: dialect.ping, firstMs, everyMs: limits.nextPingMs };
 }
 
 /**
- * Bun.serve streams every body without a `content-length`, also where the upstream gave one. A short answer that is there within
- * moments is therefore held until it is complete, and keeps its length. A body without a type is not: Bun would invent one.
+ * Bun.serve streams every body without a `content-length`, also where the upstream gave one. A short answer that is complete within
+ * moments is therefore held until then, and keeps its length. A body without a type is not: Bun would invent one.
  */
 function isShort({ headers }: Response, { heldBytes }: Limits): boolean {
   const length = headers.get("content-length");
   return length !== null && Number(length) <= heldBytes && headers.has("content-type");
 }
 
-function mayBeOverflow({ status, headers }: Response, { path }: Exchange): boolean {
+function mayBeOverflow({ status, headers }: Response, { request }: Exchange): boolean {
   const isJson = headers.get("content-type")?.startsWith("application/json") === true;
-  return status === 400 && isMessagesPath(path) && isJson && !headers.has("content-encoding");
+  return (
+    status === 400 && request.endpoint?.shape === "anthropic" && isJson && !headers.has("content-encoding")
+  );
 }
 
 async function overflowOrSame(

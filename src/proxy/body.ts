@@ -23,9 +23,9 @@ export async function readBody(
  * Gives the memory of a large body back at once; nobody may read it afterwards. Waiting for a garbage collection instead, a proxy that is
  * idle during a long prefill would hold two more copies of the body (200 MB: 643 MB resident at the peak, 235 MB after it).
  */
-export function release(body: Uint8Array): void {
+export function freeBody(body: Uint8Array): void {
   const { buffer } = body;
-  if (body.length < RELEASED_BYTES || body.length !== buffer.byteLength || !(buffer instanceof ArrayBuffer))
+  if (body.length < FREED_BYTES || body.length !== buffer.byteLength || !(buffer instanceof ArrayBuffer))
     return;
   buffer.transfer(0);
 }
@@ -33,7 +33,7 @@ export function release(body: Uint8Array): void {
 // --- internal ---
 
 /** Smaller ones are the garbage collector's. */
-const RELEASED_BYTES = 2 ** 14;
+const FREED_BYTES = 2 ** 14;
 
 /** fetch throws for these with a body; RFC 9110 section 9.3 gives a body no meaning in any of them. */
 const METHODS_WITHOUT_BODY: ReadonlySet<string> = new Set(["GET", "HEAD", "TRACE"]);

@@ -1,25 +1,41 @@
 /** A body on its way: chunks as they come, an exception where it breaks off. */
 export type Chunks = AsyncGenerator<Uint8Array, void, void>;
 
+/** What keeps a client waiting while its answer is silent. */
+export interface Pings {
+  readonly ping: Uint8Array;
+  /** How long the answer may be silent before its first byte, milliseconds; 0 pings at once. */
+  readonly firstMs: number;
+  /** How long it may be silent after that, and the time from one ping to the next, milliseconds. */
+  readonly everyMs: number;
+}
+
 /**
  * Chunks as a body for Bun.serve: read only as fast as the client takes them; when they break off, so does the client's connection.
- * `new Response(upstream.body)` would do both too, but prints a stack trace for every upstream that dies, and invents a
+ * `pings` are for event streams: they come before the first chunk and between two events, never inside one.
+ * `new Response(upstream.body)` would stream too, but prints a stack trace for every upstream that dies, and invents a
  * `content-type` where the upstream has none (Bun 1.4.5).
  */
-export function streamOf(chunks: Chunks): ReadableStream<Uint8Array> {
+export function streamOf(chunks: Chunks, pings?: Pings): ReadableStream<Uint8Array> {
+  const pinger = pings && new Pinger(pings);
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        pinger?.start(controller);
         try {
           const step = await chunks.next();
-          if (step.done) controller.close();
-          else controller.enqueue(step.value);
+          if (step.done) return controller.close();
+          pinger?.passed(step.value);
+          controller.enqueue(step.value);
         } catch {
           // Without a reason, for Bun would print it. The client sees its connection reset.
           controller.error();
+        } finally {
+          pinger?.stop();
         }
       },
       async cancel() {
+        pinger?.stop();
         await chunks.return();
       },
     },
@@ -63,6 +79,45 @@ export async function settles(promise: Promise<unknown>, ms: number): Promise<bo
 }
 
 // --- internal ---
+
+/** Puts a ping into a stream whenever it has been silent for long enough, as long as the client takes what it is sent. */
+class Pinger {
+  readonly #pings: Pings;
+  #ms: number;
+  #tail = "";
+  #timer: Timer | undefined;
+
+  constructor(pings: Pings) {
+    this.#pings = pings;
+    this.#ms = pings.firstMs;
+  }
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    if (!BETWEEN_EVENTS.test(this.#tail)) return;
+    this.#timer = setTimeout(() => {
+      this.#ms = this.#pings.everyMs;
+      // Below 0, the client has not taken the last ping.
+      if ((controller.desiredSize ?? -1) >= 0) controller.enqueue(this.#pings.ping);
+      this.start(controller);
+    }, this.#ms);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  passed(chunk: Uint8Array): void {
+    this.#ms = this.#pings.everyMs;
+    const end = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString(
+      "latin1",
+      chunk.length - 4,
+    );
+    this.#tail = `${this.#tail}${end}`.slice(-4);
+  }
+}
+
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream: a blank line ends an event. */
+const BETWEEN_EVENTS = /^$|(?:\n|\r)(?:\n|\r\n?)$/;
 
 async function* replay(
   held: readonly Uint8Array[],

@@ -12,6 +12,11 @@ export function responseHeaders(upstream: Headers): Headers {
   return withoutHopByHop(upstream);
 }
 
+/** Whether an answer is server-sent events, as far as its headers say. */
+export function isEventStream(headers: Headers): boolean {
+  return headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") === true;
+}
+
 // --- internal ---
 
 /**

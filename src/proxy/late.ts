@@ -1,50 +1,41 @@
-import { chunksOf, isEventStream } from "./answer.ts";
-import { type Chunks, streamOf } from "./chunks.ts";
-import type { Exchange } from "./exchange.ts";
-import { type Dialect, pingUntilFirst } from "./patience.ts";
+import type { StreamDialect } from "../request/dialect.ts";
+import type { Chunks } from "./chunks.ts";
+import { isEventStream } from "./headers.ts";
+
+/** The body of an answer, or of what it was decoded to, as it is to be read; `undefined` where there is none. */
+type Read = (response: Response, body: ReadableStream<Uint8Array> | null) => Chunks | undefined;
 
 /**
- * The answer to a streaming request whose upstream keeps silent: events that begin with a ping, now, and go on with the upstream's.
- * The status is spent with that ping: an upstream that breaks off or cannot be reached breaks the client's connection, and
- * an error of the upstream's becomes an error event. Issue 8 says what Claude Code makes of each.
+ * What a client that has already had status 200 gets from an upstream's answer: its events, or one event that says what went wrong.
+ * Throws where the upstream cannot be reached or breaks off. Of an error's body, `errorBytes` are read.
  */
-export function lateAnswer(exchange: Exchange, dialect: Dialect): Response {
-  const events = eventsOf(exchange, dialect);
-  // The client may be gone before the first of them is asked for.
-  events.catch(() => {});
-  return new Response(streamOf(pingUntilFirst(events, dialect.ping, exchange.limits.nextPingMs, 0)), {
-    headers: { "content-type": "text/event-stream", "cache-control": "no-cache" },
-  });
+export async function* lateEvents(
+  call: Promise<Response>,
+  dialect: StreamDialect,
+  errorBytes: number,
+  read: Read,
+): Chunks {
+  const response = await call;
+  const chunks = read(response, decoded(response));
+  if (response.ok && chunks && isEventStream(response.headers)) {
+    yield* orElse(chunks, dialect.failure(502, NO_EVENT));
+    return;
+  }
+  const body = chunks ? await firstBytes(chunks, errorBytes) : new Uint8Array();
+  yield response.ok ? dialect.failure(502, notEvents(response)) : dialect.failure(response.status, body);
 }
 
 // --- internal ---
 
-async function eventsOf(exchange: Exchange, dialect: Dialect): Promise<Chunks> {
-  const upstream = await answered(exchange);
-  const chunks = chunksOf(decoded(upstream), exchange);
-  if (chunks && upstream.ok && isEventStream(upstream)) return orElse(chunks, dialect.failure(502, NOTHING));
-  const body = chunks ? await firstBytes(chunks, exchange.limits.errorBytes) : new Uint8Array();
-  return only(dialect.failure(upstream.ok ? 502 : upstream.status, upstream.ok ? noEvents(upstream) : body));
-}
+const NO_EVENT = Buffer.from("cache-proxy: the upstream ended its event stream without an event");
 
-async function answered({ call, signal, watch }: Exchange): Promise<Response> {
-  try {
-    const upstream = await call;
-    watch.answered(upstream.status, upstream.headers);
-    return upstream;
-  } catch (error) {
-    watch.end(signal.aborted ? "left" : "refused");
-    throw error;
-  }
-}
-
-/** The client can no longer be told of a `content-encoding`. llama-server compresses no events, a server in front of it may. */
+/** The client can no longer learn of a `content-encoding`. llama-server compresses no events, a server in front of it may. */
 function decoded({ body, headers }: Response): ReadableStream<Uint8Array> | null {
   const format = FORMATS[headers.get("content-encoding")?.toLowerCase() ?? ""];
   return body && format ? body.pipeThrough(new DecompressionStream(format as CompressionFormat)) : body;
 }
 
-// The DOM types do not know all of what Bun unpacks.
+// The DOM types do not know all formats that Bun decompresses.
 const FORMATS: Readonly<Record<string, Bun.CompressionFormat>> = {
   gzip: "gzip",
   "x-gzip": "gzip",
@@ -53,7 +44,7 @@ const FORMATS: Readonly<Record<string, Bun.CompressionFormat>> = {
   zstd: "zstd",
 };
 
-function noEvents({ headers }: Response): Uint8Array {
+function notEvents({ headers }: Response): Uint8Array {
   const type = headers.get("content-type") ?? "no content-type";
   return Buffer.from(
     `cache-proxy: the upstream answered a streaming request without an event stream (${type})`,
@@ -72,18 +63,12 @@ async function firstBytes(chunks: Chunks, limit: number): Promise<Uint8Array> {
   return Buffer.concat(held).subarray(0, limit);
 }
 
-const NOTHING = Buffer.from("cache-proxy: the upstream ended its event stream without an event");
-
-/** An event stream with pings only would be a clean end without an event, of which no client can make anything. */
+/** An event stream of pings only would be a clean end without an event, and no client knows what to do with that. */
 async function* orElse(chunks: Chunks, instead: Uint8Array): Chunks {
-  let empty = true;
+  let isEmpty = true;
   for await (const chunk of chunks) {
-    empty = false;
+    isEmpty = false;
     yield chunk;
   }
-  if (empty) yield instead;
-}
-
-async function* only(chunk: Uint8Array): Chunks {
-  yield chunk;
+  if (isEmpty) yield instead;
 }

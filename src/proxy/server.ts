@@ -9,7 +9,7 @@ export interface ProxySettings extends GuardSettings, Omit<ForwardSettings, "lim
   readonly port: number;
   /** Answers what is below `/cache-proxy/`, which is never forwarded; `undefined` for what it does not have. */
   readonly own?: ((request: Request) => Response | undefined | Promise<Response | undefined>) | undefined;
-  /** Other values than those of the table in limits.ts. */
+  /** Values that replace those of the table in limits.ts. */
   readonly limits?: Partial<Limits> | undefined;
 }
 
@@ -17,9 +17,9 @@ export interface Proxy {
   /** Where it listens, without a slash at the end. */
   readonly url: string;
   readonly port: number;
-  /** Requests that have not had their answers to the end. */
+  /** The number of requests that are not answered to the end. */
   readonly running: number;
-  /** Accepts no more requests, and resolves when the running ones have had their answers to the end. */
+  /** Accepts no more requests, and resolves when the running ones are answered to the end. */
   stop(): Promise<void>;
   /** Breaks off whatever is running. */
   kill(): Promise<void>;
@@ -36,8 +36,10 @@ export function startProxy(settings: ProxySettings): Proxy {
     // Bun's own 413 has no body. forward.ts has a limit of its own.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     development: false,
+    // Else two proxies on one port would share the requests at random (SO_REUSEPORT).
+    reusePort: false,
     fetch: (request) => answer(request, { ...settings, limits }),
-    error: () => proxyError(500, "the proxy failed; this is a mistake in it, please report it"),
+    error: () => proxyError(500, "internal error in cache-proxy; please report it"),
   });
   return {
     url: server.url.origin,
@@ -47,8 +49,6 @@ export function startProxy(settings: ProxySettings): Proxy {
     },
     async stop() {
       await server.stop();
-      // The watcher hears of the last request's end after its last byte, see watched.ts.
-      await new Promise((resolve) => setImmediate(resolve));
     },
     kill: () => server.stop(true),
   };

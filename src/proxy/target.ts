@@ -1,5 +1,3 @@
-import type { Upstream } from "../upstream/upstream.ts";
-
 /** What a request asks for, without any host: the upstream's is always the one that was configured. */
 export interface Target {
   /** Without the query. */
@@ -22,9 +20,4 @@ export function targetOf(url: string): Target | undefined {
   return query < 0
     ? { path: target, query: "" }
     : { path: target.slice(0, query), query: target.slice(query) };
-}
-
-/** The URL at the upstream: origin and base path stand before whatever was asked for, so no target reaches another host. */
-export function urlAt(upstream: Upstream, { path, query }: Target): string {
-  return `${upstream.origin}${upstream.basePath}${path}${query}`;
 }

@@ -140,6 +140,6 @@ function ending({ status, outcome, error_type }: RequestRecord): string {
 }
 
 function endingStyle({ status, outcome, error_type }: RequestRecord): Style | undefined {
-  if (outcome === "left") return "dim";
+  if (outcome === "client_gone") return "dim";
   return outcome !== "complete" || error_type || (status ?? 0) >= 400 ? "red" : undefined;
 }

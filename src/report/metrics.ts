@@ -65,7 +65,8 @@ function requests(totals: Totals): string {
   const samples = totals.requests.map(({ endpoint, outcome, status, count }): Sample => {
     return [{ endpoint, outcome, ...(status !== undefined && { status: String(status) }) }, count];
   });
-  const help = "Requests by endpoint, end (complete, refused, broken, left) and the upstream's status.";
+  const help =
+    "Requests by endpoint, end (complete, unreachable, broken, client_gone) and the upstream's status.";
   return metric("requests_total", "counter", help, samples);
 }
 

@@ -1,8 +1,8 @@
-import { askSlots, type PrefillingSlot } from "../upstream/slots.ts";
+import type { PrefillingSlot } from "../upstream/slots.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { PromptSizes } from "./prompt-size.ts";
-import type { RequestRecord } from "./record.ts";
-import type { Listener, RunningRequest } from "./recorder.ts";
+import type { RequestRecord, RunningRequest } from "./record.ts";
+import type { Listener } from "./recorder.ts";
 import type { Progress } from "./running.ts";
 
 export interface ProgressSettings {
@@ -73,7 +73,7 @@ export class ProgressPoll implements Listener {
       return;
     this.#asking = new AbortController();
     try {
-      const slots = await askSlots(upstream, this.#asking.signal);
+      const slots = await upstream.slots(this.#asking.signal);
       if (slots) this.#note(slots);
       else this.#giveUp();
     } catch {

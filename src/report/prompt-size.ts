@@ -1,5 +1,5 @@
-import type { RequestRecord } from "./record.ts";
-import type { Listener, RunningRequest } from "./recorder.ts";
+import type { RequestRecord, RunningRequest } from "./record.ts";
+import type { Listener } from "./recorder.ts";
 
 /** Conversations that are remembered; the oldest goes first. */
 const LIMIT = 200;

@@ -1,23 +1,27 @@
+import type { Caller } from "../request/caller.ts";
+import type { Outcome } from "../request/observer.ts";
 import type { Usage } from "../usage/usage.ts";
-import type { Caller } from "./caller.ts";
-import type { Outcome } from "./watch.ts";
 
 /**
- * One finished inference request. The names and units are the same in the JSON log, in stats.json and on the page, and stable;
- * what is not known is left out. Times are counted from the end of the request's header. No prompt text, path of a file or key.
+ * An inference request that is with the upstream. Names and units are the same in the JSON log, in stats.json and on the page, and
+ * stable; what is not known is left out. No prompt text, path of a file or key.
  */
-export interface RequestRecord extends Caller, Usage {
+export interface RunningRequest extends Caller {
   /** Counts up from 1 in the order of arrival, within one run. */
   readonly id: number;
   /** When it arrived, ISO 8601 in UTC. */
   readonly time: string;
-  /** The inference endpoint, such as `/v1/messages`, without what stands before it in the path. */
+  /** The inference endpoint, such as `/v1/messages`, without what a router has in front of it. */
   readonly endpoint: string;
   /** As the client named it. */
   readonly model?: string;
   readonly stream?: boolean;
   /** Size of the body as the client sent it. */
   readonly request_bytes?: number;
+}
+
+/** A finished inference request. Times are counted from the end of the request's head. */
+export interface RequestRecord extends RunningRequest, Usage {
   /** The upstream's status; left out when there was no answer. */
   readonly status?: number;
   readonly outcome: Outcome;

@@ -1,22 +1,15 @@
+import type { Caller } from "../request/caller.ts";
+import type { BodyChange, Observation, Observer, Outcome } from "../request/observer.ts";
+import type { ClientRequest } from "../request/request.ts";
 import { type Usage, UsageReader } from "../usage/usage.ts";
 import { Backlog } from "./backlog.ts";
-import { type Caller, readCaller, readEndpoint, readModel } from "./caller.ts";
 import { type Moments, measurePrefill, round } from "./prefill.ts";
-import type { RequestRecord } from "./record.ts";
-import type { Outcome, Watch, WatchedRequest, Watcher } from "./watch.ts";
-
-/** An inference request that is not finished yet; the names are those of the record that it will become. */
-export interface RunningRequest extends Caller {
-  readonly id: number;
-  readonly time: string;
-  readonly endpoint: string;
-  readonly model?: string;
-  readonly stream?: boolean;
-  readonly request_bytes?: number;
-}
+import type { RequestRecord, RunningRequest } from "./record.ts";
 
 /** Hears of every request, a moment after it happened. Whatever a listener throws is counted and goes no further. */
 export interface Listener {
+  /** What became of a body, of any request that has one. */
+  rewritten?: ((request: ClientRequest, change: BodyChange) => void) | undefined;
   /** Handed to the upstream, so from now on it waits. */
   sent?(request: RunningRequest): void;
   /** The answer has begun: the prefill is over. Left out when the request ends before. */
@@ -30,7 +23,7 @@ export interface Listener {
  * Makes a record of each inference request from what the forwarding tells of it, and hands it to the listeners. All but
  * looking at the clock is left to the backlog, so that no client waits for figures to be read or a line to be written.
  */
-export class Recorder implements Watcher {
+export class Recorder implements Observer {
   readonly #listeners: readonly Listener[];
   readonly #backlog = new Backlog();
   #lastId = 0;
@@ -44,14 +37,13 @@ export class Recorder implements Watcher {
     return this.#backlog.failures;
   }
 
-  begin(request: WatchedRequest): Watch {
+  begin(request: ClientRequest): Observation {
     const tell: Tell = (news) => {
       for (const listener of this.#listeners) this.#backlog.contain(() => news(listener));
     };
-    const endpoint = readEndpoint(request.method, request.path);
-    if (!endpoint) return new Passing(this.#backlog, tell);
+    if (!request.endpoint?.isInference) return new Passing(request, this.#backlog, tell);
     this.#lastId += 1;
-    return new Recording(this.#lastId, endpoint, request, this.#backlog, tell);
+    return new Recording(this.#lastId, request.endpoint.path, request, this.#backlog, tell);
   }
 
   /** Tells the listeners now what they have not heard yet. */
@@ -65,29 +57,22 @@ export class Recorder implements Watcher {
 /** To every listener; for jobs of the backlog only. */
 type Tell = (news: (listener: Listener) => void) => void;
 
-type Known = Pick<RunningRequest, "id" | "time" | "endpoint">;
-
-function describe(known: Known, { headers, facts }: WatchedRequest): RunningRequest {
-  const model = readModel(facts.model);
-  const length = headers.get("content-length");
-  return {
-    ...known,
-    ...(model && { model }),
-    ...readCaller(headers, facts.tools),
-    ...(facts.stream !== undefined && { stream: facts.stream }),
-    ...(length && /^\d+$/.test(length) && { request_bytes: Number(length) }),
-  };
-}
-
 /** A request that is only counted. */
-class Passing implements Watch {
+class Passing implements Observation {
+  readonly #request: ClientRequest;
   readonly #backlog: Backlog;
   readonly #tell: Tell;
   #status: number | undefined;
+  #hasEnded = false;
 
-  constructor(backlog: Backlog, tell: Tell) {
+  constructor(request: ClientRequest, backlog: Backlog, tell: Tell) {
+    this.#request = request;
     this.#backlog = backlog;
     this.#tell = tell;
+  }
+
+  rewritten(change: BodyChange): void {
+    this.#backlog.add(() => this.#tell((listener) => listener.rewritten?.(this.#request, change)));
   }
 
   sent(): void {}
@@ -99,28 +84,35 @@ class Passing implements Watch {
   chunk(): void {}
 
   end(outcome: Outcome): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     this.#backlog.add(() => this.#tell((listener) => listener.passed?.(outcome, this.#status)));
   }
 }
 
-class Recording implements Watch {
+class Recording implements Observation {
   readonly #known: { readonly id: number; readonly at: number; readonly endpoint: string };
-  readonly #watched: WatchedRequest;
+  readonly #client: ClientRequest;
   readonly #backlog: Backlog;
   readonly #tell: Tell;
   readonly #moments: { -readonly [name in keyof Moments]: Moments[name] };
-  #described: RunningRequest | undefined;
+  #running: RunningRequest | undefined;
   #status: number | undefined;
   #headers: Headers | undefined;
   #reader: UsageReader | undefined;
   #answering = false;
+  #hasEnded = false;
 
-  constructor(id: number, endpoint: string, watched: WatchedRequest, backlog: Backlog, tell: Tell) {
+  constructor(id: number, endpoint: string, client: ClientRequest, backlog: Backlog, tell: Tell) {
     this.#known = { id, at: Date.now(), endpoint };
-    this.#watched = watched;
+    this.#client = client;
     this.#backlog = backlog;
     this.#tell = tell;
-    this.#moments = { arrived: watched.arrivedAt };
+    this.#moments = { arrived: client.arrivedAt };
+  }
+
+  rewritten(change: BodyChange): void {
+    this.#backlog.add(() => this.#tell((listener) => listener.rewritten?.(this.#client, change)));
   }
 
   sent(): void {
@@ -136,13 +128,15 @@ class Recording implements Watch {
 
   chunk(bytes: Uint8Array): void {
     // What comes before the upstream's headers are pings of our own.
-    if (bytes.length === 0 || this.#moments.answered === undefined) return;
+    if (this.#hasEnded || bytes.length === 0 || this.#moments.answered === undefined) return;
     const now = performance.now();
     this.#moments.firstByte ??= now;
     this.#backlog.add(() => this.#read(bytes, now), bytes.length);
   }
 
   end(outcome: Outcome): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     const now = performance.now();
     this.#backlog.add(() => {
       const record = this.#record(outcome, now, this.#reader?.usage ?? {});
@@ -153,9 +147,8 @@ class Recording implements Watch {
   // In jobs of the backlog:
 
   get #request(): RunningRequest {
-    const { id, at, endpoint } = this.#known;
-    this.#described ??= describe({ id, time: new Date(at).toISOString(), endpoint }, this.#watched);
-    return this.#described;
+    this.#running ??= runningRequest(this.#known, this.#client);
+    return this.#running;
   }
 
   /** A stream begins to answer with its first token: headers and comments also come during the prefill. */
@@ -182,6 +175,26 @@ class Recording implements Watch {
       total_ms: round(now - arrived),
     };
   }
+}
+
+function runningRequest(
+  { id, at, endpoint }: { readonly id: number; readonly at: number; readonly endpoint: string },
+  { session, agent, agent_id, model, stream, bytes }: ClientRequest,
+): RunningRequest {
+  const caller: Caller = {
+    ...(session && { session }),
+    ...(agent && { agent }),
+    ...(agent_id && { agent_id }),
+  };
+  return {
+    id,
+    time: new Date(at).toISOString(),
+    endpoint,
+    ...(model && { model }),
+    ...caller,
+    ...(stream !== undefined && { stream }),
+    ...(bytes !== undefined && { request_bytes: bytes }),
+  };
 }
 
 /** A compressed body passes unread: unpacking it would cost more than the figures are worth. */

@@ -1,3 +1,5 @@
+import type { BodyChange, Observer } from "../request/observer.ts";
+import type { ClientRequest } from "../request/request.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { RequestLines } from "./lines.ts";
 import { LiveFeed } from "./live.ts";
@@ -11,7 +13,6 @@ import { RunningRequests } from "./running.ts";
 import { type Stats, stats, totalsView } from "./stats.ts";
 import { CostliestRequests, formatSummary } from "./summary.ts";
 import { Totals } from "./totals.ts";
-import type { Watcher } from "./watch.ts";
 
 export interface ReportSettings {
   readonly upstream: Upstream;
@@ -24,6 +25,8 @@ export interface ReportSettings {
   readonly columns?: () => number | undefined;
   /** Takes whole lines and, on a terminal, control sequences. */
   readonly write: (text: string) => void;
+  /** For `--verbose`: what became of a body. */
+  readonly onRewritten?: ((request: ClientRequest, change: BodyChange) => void) | undefined;
   /** How long a request waits before the upstream is asked for its progress, and how often then. */
   readonly patienceMs?: number;
   readonly pollMs?: number;
@@ -31,12 +34,12 @@ export interface ReportSettings {
 
 /** All that is told of the requests: on the terminal, on the page, as metrics. */
 export interface Report {
-  readonly watcher: Watcher;
+  readonly observer: Observer;
   /** Answers what is below `/cache-proxy/`; undefined for everything else. */
   readonly own: OwnHandler;
   /** The run so far, in words; empty before the first inference request. */
   summary(): string;
-  /** Ends the pages' connections and all timers; the watcher may still be called. */
+  /** Ends the pages' connections and all timers; the observer may still be called. */
   close(): void;
 }
 
@@ -74,6 +77,7 @@ export function createReport(settings: ReportSettings): Report {
   const recorder = new Recorder([
     { ended: (record) => totals.add(record), passed: (...end) => totals.count("other", ...end) },
     { ended: (record) => ring.add(record) },
+    { rewritten: settings.onRewritten },
     sizes,
     costliest,
     running,
@@ -89,7 +93,7 @@ export function createReport(settings: ReportSettings): Report {
   }
 
   return {
-    watcher: recorder,
+    observer: recorder,
     own: ownPages({
       stats: () => Response.json(currentStats()),
       events: () => feed.connect(currentStats()),

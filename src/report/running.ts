@@ -1,5 +1,5 @@
-import type { RequestRecord } from "./record.ts";
-import type { Listener, RunningRequest } from "./recorder.ts";
+import type { RequestRecord, RunningRequest } from "./record.ts";
+import type { Listener } from "./recorder.ts";
 
 /** How far a prefill has come. */
 export interface Progress {

@@ -1,6 +1,6 @@
+import type { Outcome } from "../request/observer.ts";
 import { ENOUGH_TOKENS } from "./prefill.ts";
 import type { RequestRecord } from "./record.ts";
-import type { Outcome } from "./watch.ts";
 
 /** Upper bounds of the buckets, in seconds: prefills take from a tenth of a second to many minutes. */
 const WAIT_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];

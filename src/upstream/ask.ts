@@ -1,23 +1,51 @@
-import type { Upstream } from "./upstream.ts";
+import { type Address, urlOf } from "./address.ts";
 
 export interface Asked {
   readonly status: number;
-  /** `undefined` where the body is no JSON or the status no success. */
+  readonly headers: Headers;
+  /** `undefined` where the body is not JSON, is too large, or the status is not a success. */
   readonly json: unknown;
 }
 
+/** A `/props` with the longest chat template is about 60 KB; a larger answer is not llama-server's. */
+const MAX_BYTES = 4 * 2 ** 20;
+
 /**
- * Asks the upstream for something of its own, beside the clients' requests. Rejects where there is no answer. Follows no
- * redirect, and passes by an HTTP_PROXY of the environment, which would take even requests for 127.0.0.1 elsewhere.
+ * Asks the upstream a question of our own, apart from the clients' requests. Rejects where there is no answer. Follows no
+ * redirect, and ignores HTTP_PROXY in the environment, which would send even requests for 127.0.0.1 elsewhere.
  */
-export async function ask(upstream: Upstream, path: string, signal: AbortSignal): Promise<Asked> {
-  const answer = await fetch(`${upstream.origin}${upstream.basePath}${path}`, {
+export async function ask(
+  address: Address,
+  path: string,
+  signal: AbortSignal,
+  headers: Headers = new Headers(),
+): Promise<Asked> {
+  const answer = await fetch(`${urlOf(address)}${path}`, {
+    headers,
     signal,
     redirect: "manual",
     keepalive: false,
     proxy: false,
+    verbose: false,
   });
-  if (answer.ok) return { status: answer.status, json: await answer.json().catch(() => undefined) };
-  await answer.body?.cancel();
-  return { status: answer.status, json: undefined };
+  const json = answer.ok ? await readJson(answer) : await answer.body?.cancel();
+  return { status: answer.status, headers: answer.headers, json };
+}
+
+// --- internal ---
+
+/** Gives up an endless body instead of filling the memory with it. */
+async function readJson({ body }: Response): Promise<unknown> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > MAX_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch {
+    return undefined;
+  }
 }

@@ -1,74 +1,26 @@
-import { ask } from "./ask.ts";
-import { causeOf } from "./cause.ts";
-import type { Upstream } from "./upstream.ts";
-
-/** What a server says of itself on `GET /props`; `undefined` is what its answer does not show. */
+/** What a server says about itself on `GET /props`; `undefined` is what its answer does not show. */
 export interface ServerFacts {
   readonly model?: string | undefined;
   readonly build?: string | undefined;
   readonly slots?: number | undefined;
   /** Tokens of context of one slot. */
   readonly context?: number | undefined;
-  /** The chat template raises an error unless user and assistant turns alternate, tool results apart. */
+  /** The chat template raises an error unless user and assistant turns alternate, tool results aside. */
   readonly strictAlternation: boolean;
+  /** Whether the model takes images. */
+  readonly vision?: boolean | undefined;
+  /** Whether the server has unloaded its model to save memory; the next prompt loads it again. */
+  readonly sleeping?: boolean | undefined;
+  /** Changes with the build, the model and the chat template: whatever was known of the server is then out of date. */
+  readonly identity?: string | undefined;
 }
-
-/** `facts`: a llama-server's own; `status`: something answers, but has no `/props`; `cause`: nothing answers. */
-export type Answer =
-  | { readonly facts: ServerFacts }
-  | { readonly status: number }
-  | { readonly cause: string };
-
-/** Longer than a llama-server under load takes for `/props`, shorter than a user waits for a banner. */
-export const PROPS_TIMEOUT_MS = 2_000;
 
 /** What is known before a server has answered, and of servers without `/props`. */
 export const UNKNOWN_SERVER: ServerFacts = Object.freeze({ strictAlternation: false });
 
-/** Asks `GET /props` once; never throws. */
-export async function askProps(upstream: Upstream, timeoutMs: number = PROPS_TIMEOUT_MS): Promise<Answer> {
-  try {
-    const { status, json } = await ask(upstream, "/props", AbortSignal.timeout(timeoutMs));
-    const facts = factsOf(json);
-    return facts ? { facts } : { status };
-  } catch (error) {
-    return { cause: causeOf(error) };
-  }
-}
-
 /**
- * One server's facts, asked for once per connection to it: `forget` says that the connection was lost, so that another
- * server, or another model, may answer next. A server that is not there or still loading is asked again next time.
- */
-export class KnownServer {
-  private asked: Promise<ServerFacts> | undefined;
-  private readonly upstream: Upstream;
-
-  constructor(upstream: Upstream) {
-    this.upstream = upstream;
-  }
-
-  /** Never rejects; what is not known is `UNKNOWN_SERVER`. */
-  facts(): Promise<ServerFacts> {
-    this.asked ??= this.ask();
-    return this.asked;
-  }
-
-  forget(): void {
-    this.asked = undefined;
-  }
-
-  private async ask(): Promise<ServerFacts> {
-    const answer = await askProps(this.upstream);
-    if ("facts" in answer) return answer.facts;
-    if ("cause" in answer || answer.status === 503) this.forget();
-    return UNKNOWN_SERVER;
-  }
-}
-
-/**
- * Reads the JSON of `/props` (llama.cpp tools/server/server-context.cpp); `undefined` when it is not a llama-server's.
- * Templates refuse unalternated turns with `raise_exception('… roles must alternate …')` (Mistral, Ministral, Gemma 2).
+ * Reads the JSON of `/props` (llama.cpp tools/server/server-context.cpp, get_res_props); `undefined` when it is not a llama-server's.
+ * Templates refuse turns that do not alternate with `raise_exception('… roles must alternate …')` (Mistral, Ministral, Gemma 2).
  */
 export function factsOf(props: unknown): ServerFacts | undefined {
   if (!isRecord(props)) return undefined;
@@ -82,7 +34,15 @@ export function factsOf(props: unknown): ServerFacts | undefined {
     slots: count(total_slots),
     context: count(settings.n_ctx),
     strictAlternation: /raise_exception\(\s*['"][^'"]*\balternate\b/i.test(text(chat_template) ?? ""),
+    vision: isRecord(props.modalities) ? flag(props.modalities.vision) : undefined,
+    sleeping: flag(props.is_sleeping),
+    identity: Bun.hash(JSON.stringify([build_info, model_path, model_alias, chat_template])).toString(36),
   };
+}
+
+/** Whether the answer is that of a llama-server without a model of its own, which has one `/props` per model (server-models.cpp). */
+export function isRouter(props: unknown): boolean {
+  return isRecord(props) && props.role === "router";
 }
 
 // --- internal ---
@@ -93,6 +53,10 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function flag(value: unknown): boolean | undefined {
+  return typeof value === "boolean" ? value : undefined;
 }
 
 function count(value: unknown): number | undefined {

@@ -1,6 +1,3 @@
-import { ask } from "./ask.ts";
-import type { Upstream } from "./upstream.ts";
-
 /** A slot of llama-server that is evaluating a prompt. */
 export interface PrefillingSlot {
   /** Counts up over the server's tasks: an older request has a smaller one. */
@@ -12,19 +9,9 @@ export interface PrefillingSlot {
 }
 
 /**
- * Asks llama-server which prompts it is evaluating; undefined where the upstream does not tell: `--no-slots`, another server,
- * a router, builds that show no figures. Rejects when there is no answer at all, which may be different the next time.
- */
-export async function askSlots(
-  upstream: Upstream,
-  signal: AbortSignal,
-): Promise<PrefillingSlot[] | undefined> {
-  return readSlots((await ask(upstream, "/slots", signal)).json);
-}
-
-/**
- * The slots that have no output yet. llama.cpp, tools/server/server-context.cpp, `server_slot::to_json`; its `n_prompt_tokens`
- * is what the slot holds at the moment, not the length of the prompt, so it is of no use here.
+ * The slots that are evaluating a prompt: busy, without output yet. `undefined` where the answer does not show the figures.
+ * llama.cpp, tools/server/server-context.cpp, `server_slot::to_json`; its `n_prompt_tokens` is what the slot holds at the
+ * moment, not the length of the prompt, so it is of no use here.
  */
 export function readSlots(answer: unknown): PrefillingSlot[] | undefined {
   if (!Array.isArray(answer)) return undefined;

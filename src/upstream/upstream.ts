@@ -1,9 +1,217 @@
+import { type Address, urlOf } from "./address.ts";
+import { type Asked, ask } from "./ask.ts";
+import { causeOf } from "./cause.ts";
+import { factsOf, isRouter, type ServerFacts, UNKNOWN_SERVER } from "./props.ts";
+import { type PrefillingSlot, readSlots } from "./slots.ts";
+
+/** `facts`: a llama-server's own; `status`: something answers, but not with llama-server's `/props`; `cause`: nothing answers. */
+export type Answer =
+  | { readonly facts: ServerFacts }
+  | { readonly status: number }
+  | { readonly cause: string };
+
+/** Whose facts are wanted: a router has several models, each with a server of its own. */
+export interface Wanted {
+  /** What is in front of the endpoint in the request's path: llama-swap has a server's own paths below `/upstream/NAME`. */
+  readonly prefix?: string | undefined;
+  readonly model?: string | undefined;
+}
+
+export interface UpstreamTimes {
+  /** Facts this old are read again before they are used, milliseconds. */
+  readonly freshMs: number;
+  /** As long as a request waits for the facts at most, milliseconds; then it goes on with what was known before. */
+  readonly waitMs: number;
+  /** When a question counts as unanswered, milliseconds. */
+  readonly timeoutMs: number;
+}
+
+const TIMES: UpstreamTimes = { freshMs: 1_000, waitMs: 250, timeoutMs: 5_000 };
+
+/** A router's models and their servers that are remembered; the least recently asked one is forgotten first. */
+const MAX_KNOWN = 32;
+
 /**
- * Where requests go. A request's own target is appended to `origin + basePath`, so that no target can change the host.
+ * The server that requests go to, and what is known about it. Facts have an age: another model may answer on the same port at any
+ * time, so they are read again when they are older than `freshMs`, after a lost connection and after a 5xx.
  */
-export interface Upstream {
-  /** `http://host:port` or `https://host:port`, as `URL.origin` writes it. */
-  readonly origin: string;
-  /** Begins with "/" and never ends with one; "" at the root. */
-  readonly basePath: string;
+export class Upstream {
+  readonly address: Address;
+  readonly #times: UpstreamTimes;
+  readonly #known = new Map<string, Known>();
+  readonly #listeners = { lost: new Set<() => void>(), back: new Set<() => void>() };
+  #credentials = new Headers();
+  #isLost = false;
+  #isRouter = false;
+
+  constructor(address: Address, times: Partial<UpstreamTimes> = {}) {
+    this.address = address;
+    this.#times = { ...TIMES, ...times };
+  }
+
+  /** `lost`: no answer from the server any more; `back`: it answers again, or another server process does. */
+  on(event: "lost" | "back", listener: () => void): void {
+    this.#listeners[event].add(listener);
+  }
+
+  /** A server started with `--api-key` wants the key for questions of ours too: they go out with the last client's. Kept in memory only. */
+  noteCredentials(headers: Headers): void {
+    for (const name of CREDENTIALS) {
+      const value = headers.get(name);
+      if (value !== null && value !== this.#credentials.get(name)) this.#credentials = credentialsOf(headers);
+    }
+  }
+
+  /** To be called when the upstream could not be reached or broke off: whatever answers next may be another server. */
+  noteLost(): void {
+    this.#expire();
+    if (this.#isLost) return;
+    this.#isLost = true;
+    for (const listener of this.#listeners.lost) listener();
+  }
+
+  /** To be called with the status of every answer. */
+  noteStatus(status: number): void {
+    if (status >= 500) this.#expire();
+  }
+
+  /** Never rejects and takes `waitMs` at most; what is not known is `UNKNOWN_SERVER`. */
+  async facts(wanted: Wanted = {}): Promise<ServerFacts> {
+    const known = this.#knownOf(wanted);
+    if (!known.isFresh(this.#times.freshMs)) await this.#refresh(known, wanted, this.#times.waitMs);
+    return known.facts;
+  }
+
+  /** What the server answers to `/props` now; never rejects, and takes `timeoutMs` at most. */
+  async probe(wanted: Wanted = {}): Promise<Answer> {
+    const known = this.#knownOf(wanted);
+    known.expire();
+    await this.#refresh(known, wanted, this.#times.timeoutMs);
+    return known.answer ?? { cause: "no answer in time" };
+  }
+
+  /**
+   * Which prompts the server is evaluating; `undefined` where it does not say: `--no-slots`, another server, a router, builds that show no
+   * figures. Rejects when there is no answer.
+   */
+  async slots(signal: AbortSignal): Promise<PrefillingSlot[] | undefined> {
+    return readSlots((await this.#ask("/slots", signal)).json);
+  }
+
+  // --- internal ---
+
+  #knownOf({ prefix = "", model = "" }: Wanted): Known {
+    // A server with one model answers for every name, so that names only matter once a router has answered.
+    const key = JSON.stringify([prefix, this.#isRouter ? model : ""]);
+    const known = this.#known.get(key) ?? new Known();
+    this.#known.delete(key);
+    this.#known.set(key, known);
+    for (const oldest of this.#known.keys()) if (this.#known.size > MAX_KNOWN) this.#known.delete(oldest);
+    return known;
+  }
+
+  /** Waits for the question under way, or for a new one, until `waitMs` after it was asked. */
+  async #refresh(known: Known, wanted: Wanted, waitMs: number): Promise<void> {
+    known.asking ??= { since: performance.now(), done: this.#read(known, wanted) };
+    const left = known.asking.since + waitMs - performance.now();
+    if (left > 0) await Promise.race([known.asking.done, Bun.sleep(left)]);
+  }
+
+  async #read(known: Known, wanted: Wanted): Promise<void> {
+    try {
+      known.take(await this.#askProps(wanted));
+      if ("cause" in known.answer!) return;
+      if (this.#isLost || known.hasChanged) this.#noteBack();
+    } finally {
+      known.asking = undefined;
+    }
+  }
+
+  async #askProps({ prefix = "", model }: Wanted): Promise<Answer> {
+    const signal = AbortSignal.timeout(this.#times.timeoutMs);
+    try {
+      const first = await this.#ask(`${prefix}/props`, signal);
+      this.#isRouter = isRouter(first.json);
+      return answerOf(this.#isRouter && model ? await this.#askModel(model, signal) : first);
+    } catch (error) {
+      return { cause: causeOf(error) };
+    }
+  }
+
+  /** `autoload=false`: a question must not make a router load a model (llama.cpp tools/server/README.md, "router mode"). */
+  #askModel(model: string, signal: AbortSignal): Promise<Asked> {
+    return this.#ask(`/props?model=${encodeURIComponent(model)}&autoload=false`, signal);
+  }
+
+  #ask(path: string, signal: AbortSignal): Promise<Asked> {
+    return ask(this.address, path, signal, this.#credentials);
+  }
+
+  #noteBack(): void {
+    this.#isLost = false;
+    for (const listener of this.#listeners.back) listener();
+  }
+
+  #expire(): void {
+    for (const known of this.#known.values()) known.expire();
+  }
+}
+
+/** Where the upstream is, for people. */
+export function nameOf(upstream: Upstream): string {
+  return urlOf(upstream.address);
+}
+
+// --- internal ---
+
+/** llama-server takes its `--api-key` in either (llama.cpp tools/server/server-http.cpp). */
+const CREDENTIALS = ["authorization", "x-api-key"] as const;
+
+/** The facts of one server, and the question under way about them. */
+class Known {
+  asking: { readonly since: number; readonly done: Promise<void> } | undefined;
+  answer: Answer | undefined;
+  /** Whether the last answer was another server's than the one before. */
+  hasChanged = false;
+  #facts: ServerFacts | undefined;
+  #readAt: number | undefined;
+
+  get facts(): ServerFacts {
+    return this.#facts ?? UNKNOWN_SERVER;
+  }
+
+  isFresh(ms: number): boolean {
+    return this.#readAt !== undefined && performance.now() - this.#readAt < ms;
+  }
+
+  expire(): void {
+    this.#readAt = undefined;
+  }
+
+  /** A server that does not answer, still loads (503) or wants a key (401) is asked again next time; what was known of it stays. */
+  take(answer: Answer): void {
+    this.answer = answer;
+    const before = this.#facts?.identity;
+    this.hasChanged = "facts" in answer && before !== undefined && before !== answer.facts.identity;
+    if ("facts" in answer) this.#facts = answer.facts;
+    else if ("status" in answer && !PASSING.has(answer.status)) this.#facts = undefined;
+    else return;
+    this.#readAt = performance.now();
+  }
+}
+
+const PASSING: ReadonlySet<number> = new Set([401, 403, 503]);
+
+function answerOf({ status, json }: Asked): Answer {
+  const facts = factsOf(json);
+  return facts ? { facts } : { status };
+}
+
+function credentialsOf(headers: Headers): Headers {
+  const found = new Headers();
+  for (const name of CREDENTIALS) {
+    const value = headers.get(name);
+    if (value !== null) found.set(name, value);
+  }
+  return found;
 }

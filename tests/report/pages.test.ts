@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createReport, type Report } from "../../src/report/report.ts";
-import type { Watch } from "../../src/report/watch.ts";
+import type { Watch } from "../../src/request/observer.ts";
 
 let report: Report;
 let server: ReturnType<typeof Bun.serve>;

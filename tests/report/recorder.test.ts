@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { RequestRecord } from "../../src/report/record.ts";
 import { RecordRing } from "../../src/report/record.ts";
 import { type Listener, Recorder } from "../../src/report/recorder.ts";
-import type { Outcome, WatchedRequest } from "../../src/report/watch.ts";
+import type { Outcome, WatchedRequest } from "../../src/request/observer.ts";
 import { BARE } from "./records.ts";
 
 const SSE = new Headers({ "content-type": "text/event-stream" });

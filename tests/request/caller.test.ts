@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type Caller, readCaller, readEndpoint, readModel } from "../../src/report/caller.ts";
+import { type Caller, readCaller, readModel } from "../../src/request/caller.ts";
 
 const SESSION = "0b5a0d3c-1111-4222-8333-444455556666";
 
@@ -52,21 +52,6 @@ describe("who sent a request", () => {
   for (const { name, headers, tools, want } of cases) {
     test(name, () => expect(readCaller(new Headers(headers), tools)).toEqual(want));
   }
-});
-
-describe("which requests are for inference", () => {
-  const cases: [method: string, path: string, want: string | undefined][] = [
-    ["POST", "/v1/messages", "/v1/messages"],
-    ["POST", "/upstream/qwen/v1/messages", "/v1/messages"],
-    ["POST", "/v1/messages/count_tokens", undefined],
-    ["GET", "/v1/messages", undefined],
-    ["POST", "/v1/chat/completions", "/v1/chat/completions"],
-    ["POST", "/chat/completions", "/chat/completions"],
-    ["POST", "/completion", "/completion"],
-    ["POST", "/tokenize", undefined],
-    ["HEAD", "/", undefined],
-  ];
-  test.each(cases)("%s %s", (method, path, want) => expect(readEndpoint(method, path)).toBe(want));
 });
 
 describe("a model's name as it may be shown", () => {

@@ -1,4 +1,4 @@
-/** Who sent a request, as far as its headers tell. */
+/** Who sent a request, as far as its headers say. */
 export interface Caller {
   /** Claude Code's session; its subagents share it. */
   readonly session?: string;
@@ -10,26 +10,8 @@ export interface Caller {
 /** `side`: a request without tools beside the conversation, such as the one for a session's title. */
 export type Agent = "main" | "subagent" | "side";
 
-/** Claude Code 2.1.177 and later name their subagents in a header; in 2.1.119 they look like the main conversation. */
+/** Claude Code 2.1.177 and later name their subagents in a header; in 2.1.119 they look the same as the main conversation. */
 const NAMES_SUBAGENTS = [2, 1, 177];
-
-/** Endpoints that prefill a prompt: llama.cpp, tools/server/server.cpp. Longer ones first, as the ends of paths are compared. */
-const INFERENCE = [
-  "/v1/messages",
-  "/v1/chat/completions",
-  "/v1/completions",
-  "/v1/responses",
-  "/chat/completions",
-  "/completions",
-  "/completion",
-  "/responses",
-  "/infill",
-];
-
-/** The inference endpoint that a request is for, whatever a router has in front of it; undefined for all other requests. */
-export function readEndpoint(method: string, path: string): string | undefined {
-  return method === "POST" ? INFERENCE.find((endpoint) => path.endsWith(endpoint)) : undefined;
-}
 
 /** `tools` is how many the request offers; other clients than Claude Code are not told apart. */
 export function readCaller(headers: Headers, tools: number | undefined): Caller {

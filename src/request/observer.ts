@@ -1,0 +1,33 @@
+import type { ClientRequest } from "./request.ts";
+
+/** Hears about every forwarded request as it happens. It never throws and never waits, so that no client notices it. */
+export interface Observer {
+  begin(request: ClientRequest): Observation;
+}
+
+/** One request's story after `begin`; the calls come in this order. The callee reads the clock in each of them. */
+export interface Observation {
+  /** What became of the body. Left out for a request without one. */
+  rewritten(change: BodyChange): void;
+  /** The request was handed to fetch: all time before is the proxy's own. */
+  sent(): void;
+  /** The upstream's status and headers arrived. */
+  answered(status: number, headers: Headers): void;
+  /** Bytes of the body as they pass to the client. They are shared, not a copy: never write to them, keep them for a moment only. */
+  chunk(bytes: Uint8Array): void;
+  /** Last; only the first call counts. */
+  end(outcome: Outcome): void;
+}
+
+/** What became of a request's body; holds none of its text. */
+export interface BodyChange {
+  /** Bytes as the client sent them. */
+  readonly before: number;
+  /** Bytes as the upstream gets them. */
+  readonly after: number;
+  /** What was changed, or why nothing could be changed. */
+  readonly notes: readonly string[];
+}
+
+/** `unreachable`: no answer from the upstream; `broken`: it died after its headers; `client_gone`: the client left. */
+export type Outcome = "complete" | "unreachable" | "broken" | "client_gone";
