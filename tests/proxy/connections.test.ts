@@ -5,8 +5,7 @@ import { rawClient, request } from "../support/client.ts";
 import { ownError, proxyTo } from "../support/proxy.ts";
 import { answerText, type Connection, chunkedHead, chunkOf, startUpstream } from "../support/upstream.ts";
 
-/** The two ways into the upstream: fetch, and node:http for what fetch cannot send. */
-const PATHS = ["/x", "//x"];
+const PATHS = ["/x"];
 
 /** A port on which nothing listens. */
 async function freePort(): Promise<number> {

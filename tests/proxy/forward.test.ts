@@ -1,7 +1,10 @@
 import { describe, expect, test } from "bun:test";
+import type { BodyChange, Observer } from "../../src/request/observer.ts";
+import type { ClientRequest } from "../../src/request/request.ts";
 import { rawClient, request, unchunked } from "../support/client.ts";
 import { ownError, proxyTo } from "../support/proxy.ts";
 import { seeded } from "../support/seeded.ts";
+import { NOBODY } from "../support/unobserved.ts";
 import { type Arrived, answerText, chunkedHead, chunkOf, startUpstream } from "../support/upstream.ts";
 
 const answerOk = () => startUpstream((connection) => connection.write(answerText("ok")));
@@ -57,9 +60,6 @@ describe("targets", () => {
     "/v1/messages?beta=true",
     "/x?",
     "/x??a=?",
-    "//x",
-    "//evil.example/x?y",
-    "///",
     "/%2F%2f",
     "/a%2F..%2Fb",
     "/%zz%00%e9",
@@ -83,10 +83,19 @@ describe("targets", () => {
   });
 
   test("the base path stands before every target", async () => {
-    for (const target of ["/v1/messages?beta=true", "//x", "/%2F", "/x?"]) {
+    for (const target of ["/v1/messages?beta=true", "/%2F", "/x?"]) {
       const arrived = await forwarded(`GET ${target} HTTP/1.1\r\nhost: localhost\r\n\r\n`, "/base");
       expect(arrived.target).toBe(`/base${target}`);
     }
+  });
+
+  // Bun 1.4.5's fetch writes `/x` for `//x`. No server of ours routes the one and not the other.
+  test.each([
+    ["//x", "/x"],
+    ["//evil.example/x?y", "/evil.example/x?y"],
+    ["///", "/"],
+  ])("the slashes at the start of %s become one, and it stays at the upstream", async (target, want) => {
+    expect((await forwarded(`GET ${target} HTTP/1.1\r\nhost: localhost\r\n\r\n`)).target).toBe(want);
   });
 
   // Bun.serve gives `request.url` as the URL standard writes it, so dot segments are gone before anyone sees them.
@@ -181,9 +190,11 @@ describe("request headers", () => {
     await using elsewhere = await answerOk();
     await using upstream = await answerOk();
     const script = `
+    import { Upstream } from ${JSON.stringify(import.meta.resolve("../../src/upstream/upstream.ts"))};
+    import { NOBODY } from ${JSON.stringify(import.meta.resolve("../support/unobserved.ts"))};
       import { startProxy } from ${JSON.stringify(import.meta.resolve("../../src/proxy/server.ts"))};
-      const proxy = startProxy({ host: "127.0.0.1", port: 0, allowHosts: [], upstream: { origin: "${upstream.origin}", basePath: "" },
-        rewrite: (body) => ({ body, notes: [], facts: {} }) });
+      const proxy = startProxy({ host: "127.0.0.1", port: 0, allowHosts: [], upstream: new Upstream({ origin: "${upstream.origin}", basePath: "" }), observer: NOBODY,
+        repair: (body) => ({ body, notes: [], facts: {} }) });
       await fetch(proxy.url + "/x", { proxy: false });
       process.exit(0);`;
     const env = { ...process.env, HTTP_PROXY: elsewhere.origin, http_proxy: elsewhere.origin };
@@ -193,12 +204,22 @@ describe("request headers", () => {
   });
 });
 
+/** An observer that keeps what it learns about bodies. */
+function noting(): { changes: BodyChange[]; observer: Observer } {
+  const changes: BodyChange[] = [];
+  const observation = {
+    ...NOBODY.begin({} as ClientRequest),
+    rewritten: (change: BodyChange) => void changes.push(change),
+  };
+  return { changes, observer: { begin: () => observation } };
+}
+
 describe("request bodies", () => {
   test("the length is right after an edit, shorter or longer", async () => {
     for (const text of ["", "x", "x".repeat(100_000)]) {
       await using upstream = await answerOk();
       await using proxy = proxyTo(upstream.origin, {
-        rewrite: () => ({ body: new TextEncoder().encode(text), notes: [], facts: {} }),
+        repair: () => ({ body: new TextEncoder().encode(text), notes: [], facts: {} }),
       });
       await (await fetch(`${proxy.url}/v1/messages`, { method: "POST", body: "some body" })).text();
       expect(upstream.requests[0]?.header("content-length")).toBe(String(text.length));
@@ -238,9 +259,9 @@ describe("request bodies", () => {
     for (const copies of [false, true]) {
       await using upstream = await answerOk();
       await using proxy = proxyTo(upstream.origin, {
-        rewrite: (bytes) => ({ body: copies ? bytes.slice() : bytes, notes: [], facts: {} }),
+        repair: (bytes) => ({ body: copies ? bytes.slice() : bytes, notes: [], facts: {} }),
       });
-      for (const path of ["/x", "//x"]) {
+      for (const path of ["/x"]) {
         using client = await rawClient(proxy.port);
         client.write(`POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${large.length}\r\n\r\n`);
         client.write(large);
@@ -254,7 +275,7 @@ describe("request bodies", () => {
     await using upstream = await answerOk();
     const seen: unknown[] = [];
     await using proxy = proxyTo(`${upstream.origin}/base`, {
-      rewrite: (body, { path, headers }) => {
+      repair: (body, { path, headers }) => {
         seen.push([new TextDecoder().decode(body), path, headers.get("x-a")]);
         return { body, notes: [], facts: {} };
       },
@@ -268,36 +289,34 @@ describe("request bodies", () => {
     expect(seen).toEqual([["{}", "/v1/messages", "1"]]);
   });
 
-  test("a compressed body is forwarded untouched, and the note says so", async () => {
+  test("a compressed body is forwarded unchanged, and the note says so", async () => {
     await using upstream = await answerOk();
-    const notes: unknown[] = [];
+    const { changes, observer } = noting();
     await using proxy = proxyTo(upstream.origin, {
-      rewrite: () => ({ body: new Uint8Array(), notes: [], facts: {} }),
-      onNotes: (note) => notes.push(note),
+      repair: () => ({ body: new Uint8Array(), notes: [], facts: {} }),
+      observer,
     });
     const body = Bun.gzipSync("{}");
     await fetch(`${proxy.url}/x`, { method: "POST", body, headers: { "content-encoding": "gzip" } });
     expect(upstream.requests[0]?.body).toEqual(Buffer.from(body));
-    expect(notes).toEqual([
+    expect(changes).toEqual([
       {
-        method: "POST",
-        path: "/x",
         before: body.length,
         after: body.length,
-        notes: ["forwarded untouched: the body is compressed (gzip)"],
+        notes: ["forwarded unchanged: the body is compressed (gzip)"],
       },
     ]);
   });
 
-  test("the notes tell the sizes before and after", async () => {
+  test("the observer learns the sizes before and after", async () => {
     await using upstream = await answerOk();
-    const notes: unknown[] = [];
+    const { changes, observer } = noting();
     await using proxy = proxyTo(upstream.origin, {
-      rewrite: (body) => ({ body: body.slice(1), notes: ["shorter"], facts: {} }),
-      onNotes: (note) => notes.push(note),
+      repair: (body) => ({ body: body.slice(1), notes: ["shorter"], facts: {} }),
+      observer,
     });
     await fetch(`${proxy.url}/x`, { method: "POST", body: "abc" });
-    expect(notes).toEqual([{ method: "POST", path: "/x", before: 3, after: 2, notes: ["shorter"] }]);
+    expect(changes).toEqual([{ before: 3, after: 2, notes: ["shorter"] }]);
   });
 });
 

@@ -6,9 +6,11 @@ const BODY = 200 * MB;
 
 /** The proxy alone in a process, with a rewriting that copies every body as an edit does. */
 const CHILD = `
+  import { Upstream } from ${JSON.stringify(import.meta.resolve("../../src/upstream/upstream.ts"))};
+  import { NOBODY } from ${JSON.stringify(import.meta.resolve("../support/unobserved.ts"))};
   import { startProxy } from ${JSON.stringify(import.meta.resolve("../../src/proxy/server.ts"))};
-  const proxy = startProxy({ host: "127.0.0.1", port: 0, allowHosts: [], upstream: { origin: process.argv[1], basePath: "" },
-    rewrite: (body) => ({ body: body.slice(), notes: [], facts: {} }) });
+  const proxy = startProxy({ host: "127.0.0.1", port: 0, allowHosts: [], upstream: new Upstream({ origin: process.argv[1], basePath: "" }), observer: NOBODY,
+    repair: (body) => ({ body: body.slice(), notes: [], facts: {} }) });
   console.log(proxy.url);`;
 
 /** Resident memory of a process, now and at its highest, in MB (proc_pid_status(5)). */

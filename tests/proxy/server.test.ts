@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { startProxy } from "../../src/proxy/server.ts";
+import { Upstream } from "../../src/upstream/upstream.ts";
 import { rawClient, request, unchunked } from "../support/client.ts";
 import { ownError, proxyTo } from "../support/proxy.ts";
+import { NOBODY } from "../support/unobserved.ts";
 import { answerText, type Connection, chunkedHead, chunkOf, startUpstream } from "../support/upstream.ts";
 
 const answerOk = () => startUpstream((connection) => connection.write(answerText("ok")));
@@ -22,9 +24,10 @@ describe("listening", () => {
       startProxy({
         host: "127.0.0.1",
         port: taken.port as number,
-        upstream: { origin: "http://127.0.0.1:9", basePath: "" },
+        upstream: new Upstream({ origin: "http://127.0.0.1:9", basePath: "" }),
+        observer: NOBODY,
         allowHosts: [],
-        rewrite: (body) => ({ body, notes: [], facts: {} }),
+        repair: (body) => ({ body, notes: [], facts: {} }),
       });
     expect(start).toThrow(expect.objectContaining({ code: "EADDRINUSE" }));
   });

@@ -1,4 +1,6 @@
 import { type ProxySettings, type Proxy as RunningProxy, startProxy } from "../../src/proxy/server.ts";
+import { Upstream } from "../../src/upstream/upstream.ts";
+import { NOBODY } from "./unobserved.ts";
 
 export type DisposableProxy = RunningProxy & AsyncDisposable;
 
@@ -8,9 +10,10 @@ export function proxyTo(origin: string, settings: Partial<ProxySettings> = {}): 
   const proxy = startProxy({
     host: "127.0.0.1",
     port: 0,
-    upstream: { origin: ownOrigin, basePath: pathname.replace(/\/$/, "") },
+    upstream: new Upstream({ origin: ownOrigin, basePath: pathname.replace(/\/$/, "") }),
     allowHosts: [],
-    rewrite: (body) => ({ body, notes: [], facts: {} }),
+    repair: (body) => ({ body, notes: [], facts: {} }),
+    observer: NOBODY,
     ...settings,
   });
   return { ...proxy, [Symbol.asyncDispose]: () => proxy.kill() };
@@ -20,7 +23,7 @@ export function proxyTo(origin: string, settings: Partial<ProxySettings> = {}): 
 export async function ownError(answer: Response): Promise<string> {
   const body = (await answer.json()) as { type?: string; error?: { type?: string; message?: string } };
   if (answer.headers.get("x-cache-proxy") !== "error")
-    throw new Error("the answer does not bear the proxy's mark");
+    throw new Error("the answer does not have the proxy's mark");
   if (body.type !== "error" || body.error?.type !== "api_error")
     throw new Error(`not the shape of an error: ${JSON.stringify(body)}`);
   return body.error.message ?? "";

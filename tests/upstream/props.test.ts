@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, test } from "bun:test";
-import { type Answer, askProps, factsOf, UNKNOWN_SERVER } from "../../src/upstream/props.ts";
+import { describe, expect, test } from "bun:test";
+import { factsOf, isRouter, UNKNOWN_SERVER } from "../../src/upstream/props.ts";
 
 /** What llama-server answers, with a template of our own. */
 const PROPS = {
@@ -19,7 +19,17 @@ describe("factsOf", () => {
       slots: 2,
       context: 131_072,
       strictAlternation: false,
+      vision: undefined,
+      sleeping: undefined,
+      identity: expect.any(String),
     });
+  });
+
+  test("tells servers apart by build, model and template, not by what changes while one runs", () => {
+    const identity = (changed: object) => factsOf({ ...PROPS, ...changed })?.identity;
+    for (const changed of [{ build_info: "b2" }, { model_path: "/other.gguf" }, { chat_template: "x" }])
+      expect(identity(changed)).not.toBe(identity({}));
+    expect(identity({ is_sleeping: true })).toBe(identity({}));
   });
 
   test.each<[string, object, object]>([
@@ -35,6 +45,9 @@ describe("factsOf", () => {
     ],
     ["settings that are none", { default_generation_settings: [1] }, { context: undefined }],
     ["no template", { chat_template: undefined }, { strictAlternation: false }],
+    ["a model that sees", { modalities: { vision: true } }, { vision: true }],
+    ["modalities that are not an object", { modalities: [1] }, { vision: undefined }],
+    ["a server that sleeps", { is_sleeping: true }, { sleeping: true }],
   ])("%s", (_, changed, want) => {
     expect(factsOf({ ...PROPS, ...changed })).toMatchObject(want);
   });
@@ -78,51 +91,10 @@ test("of an unknown server nothing is claimed", () => {
   expect(UNKNOWN_SERVER).toEqual({ strictAlternation: false });
 });
 
-describe("askProps", () => {
-  const servers: { stop(force: boolean): void }[] = [];
-  afterEach(() => {
-    for (const server of servers.splice(0)) server.stop(true);
-  });
-
-  const asked = (
-    fetch: (request: Request) => Response | Promise<Response>,
-    basePath = "",
-    timeoutMs?: number,
-  ): Promise<Answer> => {
-    const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch });
-    servers.push(server);
-    return askProps({ origin: `http://127.0.0.1:${server.port}`, basePath }, timeoutMs);
-  };
-
-  test("asks below the base path", async () => {
-    const answer = await asked((request) => {
-      return new URL(request.url).pathname === "/llama/props"
-        ? Response.json(PROPS)
-        : new Response("", { status: 404 });
-    }, "/llama");
-    expect(answer).toEqual({ facts: factsOf(PROPS)! });
-  });
-
-  test.each([
-    ["no /props", 404, "not found"],
-    ["a model that is still loading", 503, '{"error":{"code":503}}'],
-    ["another server", 200, "<html>"],
-    ["other JSON", 200, "[]"],
-  ])("%s is told by its status", async (_, status, body) => {
-    expect(await asked(() => new Response(body, { status }))).toEqual({ status });
-  });
-
-  test("a redirect is an answer and is not followed", async () => {
-    const answer = await asked((request) => Response.redirect(new URL("/elsewhere", request.url).href, 302));
-    expect(answer).toEqual({ status: 302 });
-  });
-
-  test("no server, no answer: the cause, never a throw", async () => {
-    const gone = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
-    const origin = `http://127.0.0.1:${gone.port}`;
-    await gone.stop(true);
-    expect(await askProps({ origin, basePath: "" })).toEqual({ cause: "connection refused" });
-    const silent = await asked(() => new Promise<Response>(() => {}), "", 50);
-    expect(silent).toEqual({ cause: "no answer in time" });
-  });
+test.each([
+  [{ role: "router", build_info: "b1" }, true],
+  [PROPS, false],
+  [undefined, false],
+])("a router is known by its role: %j", (props, want) => {
+  expect(isRouter(props)).toBe(want);
 });

@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, test } from "bun:test";
-import { askSlots, type PrefillingSlot, readSlots } from "../../src/upstream/slots.ts";
+import { describe, expect, test } from "bun:test";
+import { type PrefillingSlot, readSlots } from "../../src/upstream/slots.ts";
 
 /** As llama-server b10434 answers, less what is not read. */
 function slot(changes: object): object {
@@ -30,51 +30,7 @@ describe("which slots evaluate a prompt", () => {
     },
     { name: "an error", answer: { error: { code: 501 } }, want: undefined },
     { name: "nonsense", answer: [null, 5, "x"], want: [] },
-    { name: "no JSON", answer: undefined, want: undefined },
+    { name: "not JSON", answer: undefined, want: undefined },
   ];
   for (const { name, answer, want } of cases) test(name, () => expect(readSlots(answer)).toEqual(want));
-});
-
-describe("asking", () => {
-  let server: ReturnType<typeof Bun.serve> | undefined;
-  afterEach(() => server?.stop(true));
-
-  function upstreamThat(answers: (path: string) => Response): { origin: string; basePath: string } {
-    server = Bun.serve({
-      port: 0,
-      hostname: "127.0.0.1",
-      fetch: (request) => answers(new URL(request.url).pathname),
-    });
-    return { origin: server.url.origin, basePath: "/base" };
-  }
-
-  test("goes to /slots below the upstream's base path", async () => {
-    const upstream = upstreamThat((path) =>
-      path === "/base/slots" ? Response.json([slot({})]) : new Response("", { status: 404 }),
-    );
-    expect(await askSlots(upstream, AbortSignal.timeout(5000))).toEqual([
-      { task: 5, cached: 100, evaluated: 5632 },
-    ]);
-  });
-
-  test("an upstream that has no such endpoint does not tell", async () => {
-    for (const status of [404, 501, 401, 302]) {
-      const upstream = upstreamThat(
-        () => new Response("no", { status, headers: { location: "/elsewhere" } }),
-      );
-      expect(await askSlots(upstream, AbortSignal.timeout(5000))).toBeUndefined();
-      await server!.stop(true);
-    }
-  });
-
-  test("a page in place of JSON does not tell", async () => {
-    const upstream = upstreamThat(() => new Response("<html>"));
-    expect(await askSlots(upstream, AbortSignal.timeout(5000))).toBeUndefined();
-  });
-
-  test("no answer at all is an error", async () => {
-    const upstream = upstreamThat(() => new Response(""));
-    await server!.stop(true);
-    expect(askSlots(upstream, AbortSignal.timeout(5000))).rejects.toThrow();
-  });
 });
