@@ -33,7 +33,7 @@ async function release(targets: readonly Target[], snapshot: boolean): Promise<v
 
 // --- internal ---
 
-/** Removes the files of earlier releases, so that a failed run leaves no complete set. Keeps `bun run build`'s binary. */
+/** Removes the files of earlier releases, so that nobody takes them for this one's. Keeps `bun run build`'s binary. */
 function removeOld(): void {
   const old = readdirSync(DIST).filter((name) => /^(cache-proxy-.*|cache-proxy\.rb|SHA256SUMS)$/.test(name));
   for (const name of old) rmSync(join(DIST, name), { recursive: true });

@@ -40,7 +40,7 @@ export function zip(files: readonly ArchiveFile[], date: Date): Uint8Array {
 
 // --- internal ---
 
-/** The two empty blocks that POSIX requires at the end; nanotar leaves them out of an archive of n × 10,240 bytes. */
+/** POSIX requires two empty blocks at the end. nanotar omits them when the entries fill whole 10,240-byte records. */
 const END_OF_TAR = new Uint8Array(1024);
 
 // zlib would write the system it was built for (RFC 1952, section 2.3.1).
@@ -59,7 +59,7 @@ function mode({ executable }: ArchiveFile): number {
   return executable ? 0o755 : 0o644;
 }
 
-/** nanotar cuts longer names off without an error. */
+/** nanotar silently truncates longer names. */
 function tarName(path: string): string {
   if (Buffer.byteLength(path) > 100) throw new Error(`path too long for a tar archive: ${path}`);
   return path;

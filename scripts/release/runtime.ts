@@ -23,12 +23,14 @@ export async function readRuntime(target: Target): Promise<Uint8Array> {
 
 // --- internal ---
 
+/** Where Bun puts the runtime; it calls the processor aarch64 in file names. */
 function cachedPath(target: Target): string {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-  return join(cache, "cache-proxy", "bun-runtimes", `${target.bun}-v${BUN_VERSION}`);
+  const name = `${target.bun.replace("arm64", "aarch64")}-v${BUN_VERSION}`;
+  return join(cache, "cache-proxy", "bun-runtimes", name);
 }
 
-/** Compiling anything for a target makes Bun download the target's runtime, under this name, into its cache folder. */
+/** Compiling anything for a target makes Bun download the target's runtime into its cache folder. */
 async function download(target: Target, path: string): Promise<void> {
   const cache = dirname(path);
   rmSync(path, { force: true });
