@@ -2,23 +2,21 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "./build.ts";
-import { binaryFaults } from "./release/binary-check.ts";
+import { tarGz, zip } from "./release/archive.ts";
+import { binaryFaults, trialFaults } from "./release/binary-check.ts";
 import { archiveContents, archiveName } from "./release/contents.ts";
 import { type Archive, formula, formulaFaults } from "./release/formula.ts";
 import { type Project, projectFaults, readProject } from "./release/project.ts";
-import { tarGz } from "./release/tar.ts";
 import { runsHere, TARGETS, type Target } from "./release/targets.ts";
-import { trialFaults } from "./release/trial.ts";
-import { zip } from "./release/zip.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
 const DIST = join(ROOT, "dist");
 
 const USAGE = `usage: bun run release [--snapshot] [--target NAME]...
-  --snapshot  build an untagged or changed checkout; not to be published
-  --target    only this one: ${TARGETS.map(({ name }) => name).join(", ")}`;
+  --snapshot  build an untagged or modified checkout; do not publish the result
+  --target    build only this target: ${TARGETS.map(({ name }) => name).join(", ")}`;
 
-/** Builds, checks and packs every target into dist/, or throws with the first thing that is not as it should be. */
+/** Builds, checks and packs each target into dist/. Throws at the first check that fails. */
 async function release(targets: readonly Target[], snapshot: boolean): Promise<void> {
   const project = await readProject(ROOT);
   if (!snapshot) refuse("this checkout", projectFaults(project));
@@ -30,16 +28,14 @@ async function release(targets: readonly Target[], snapshot: boolean): Promise<v
   const rendered = formula(project, archives);
   refuse("the formula", formulaFaults(rendered, project, archives));
   await Bun.write(join(DIST, "cache-proxy.rb"), rendered);
-  console.log(`${archives.map(sumLine).join("")}${snapshot ? "a snapshot, not to be published" : "ready"}`);
+  console.log(`${archives.map(sumLine).join("")}${snapshot ? "snapshot; do not publish" : "ready"}`);
 }
 
 // --- internal ---
 
-/** The binary of `bun run build` stays; a release that failed half-way must not be mistaken for this one. */
+/** Removes the files of earlier releases, so that nobody takes them for this one's. Keeps `bun run build`'s binary. */
 function removeOld(): void {
-  const old = readdirSync(DIST).filter(
-    (name) => /^(cache-proxy[-.].*|SHA256SUMS)$/.test(name) && name !== "cache-proxy.exe",
-  );
+  const old = readdirSync(DIST).filter((name) => /^(cache-proxy-.*|cache-proxy\.rb|SHA256SUMS)$/.test(name));
   for (const name of old) rmSync(join(DIST, name), { recursive: true });
 }
 
@@ -66,13 +62,13 @@ async function pack(binary: Uint8Array, target: Target, project: Project): Promi
   return archive;
 }
 
-/** As sha256sum and shasum write it and read it with `--check`. */
+/** The format that `sha256sum --check` and `shasum --check` read. */
 function sumLine({ sha256, file }: Archive): string {
   return `${sha256}  ${file}\n`;
 }
 
 function refuse(what: string, faults: readonly string[]): void {
-  if (faults.length > 0) throw new Error(`${what} is not fit for release:\n  ${faults.join("\n  ")}`);
+  if (faults.length > 0) throw new Error(`cannot release ${what}:\n  ${faults.join("\n  ")}`);
 }
 
 function chosenTargets(names: readonly string[]): readonly Target[] {

@@ -1,64 +1,66 @@
-import { readElf } from "./elf.ts";
-import { readMachO } from "./mach-o.ts";
-import { readPe } from "./pe.ts";
 import { unsealedVariables } from "./seal.ts";
-import { entitlementFaults, signatureFaults } from "./signature-check.ts";
+import { signatureFaults } from "./signature-check.ts";
 import type { Target } from "./targets.ts";
 
-/** Says by a binary's bytes alone all that would keep it from running on its target, or nothing. */
+/**
+ * Lists what a binary's bytes show to be wrong; empty when there is nothing. Which processor and system it is for needs
+ * no check: the table of targets pins the runtime's SHA-256, and only a runtime that `build` read is sealed.
+ */
 export function binaryFaults(bytes: Uint8Array, target: Target): string[] {
   const unsealed = unsealedVariables(bytes).map((name) => `obeys the environment variable ${name}`);
-  try {
-    return [...CHECKS[target.os](bytes, target), ...unsealed];
-  } catch (error) {
-    return [(error as Error).message];
+  return target.os === "macos" ? [...unsealed, ...signatureFaults(bytes)] : unsealed;
+}
+
+/**
+ * Runs a binary built for this machine and lists what it did wrong. It must print its version, even when environment
+ * variables ask it to behave as Bun, and answer a request.
+ */
+export async function trialFaults(binary: string, version: string): Promise<string[]> {
+  const environments: Record<string, string>[] = [{}, { BUN_BE_BUN: "1" }, { BUN_OPTIONS: "--help" }];
+  const faults: string[] = [];
+  for (const env of environments) {
+    const printed = await printedVersion(binary, env);
+    if (printed !== version)
+      faults.push(`--version printed ${printed} with ${JSON.stringify(env)}, not ${version}`);
   }
+  const status = await serveOnce(binary);
+  // Nothing listens upstream, so the proxy itself must answer.
+  if (status !== 502) faults.push(`answered ${status} without an upstream, not 502`);
+  return faults;
 }
 
 // --- internal ---
 
-const CHECKS = { macos: macosFaults, linux: linuxFaults, windows: windowsFaults };
-
-/** What Bun 1.4.5 needs; a runtime that needs more must not reach users unseen, and the README names this version. */
-const MINIMUM_MACOS = "13.0";
-
-function macosFaults(bytes: Uint8Array, target: Target): string[] {
-  const { cpu, executable, minimumMacos } = readMachO(bytes);
-  return [
-    ...unless(cpu === target.arch, `built for ${cpu}, not ${target.arch}`),
-    ...unless(executable, "not an executable"),
-    ...unless(minimumMacos === MINIMUM_MACOS, `needs macOS ${minimumMacos}, not ${MINIMUM_MACOS}`),
-    ...signatureFaults(bytes),
-    ...entitlementFaults(bytes),
-  ];
+async function printedVersion(binary: string, env: Record<string, string>): Promise<string> {
+  const child = Bun.spawn([binary, "--version"], { env, stdio: ["ignore", "pipe", "ignore"] });
+  return (await new Response(child.stdout).text()).trim();
 }
 
-const INTERPRETERS = {
-  "x64 glibc": "/lib64/ld-linux-x86-64.so.2",
-  "arm64 glibc": "/lib/ld-linux-aarch64.so.1",
-  "x64 musl": "/lib/ld-musl-x86_64.so.1",
-  "arm64 musl": "/lib/ld-musl-aarch64.so.1",
-} as const;
-
-function linuxFaults(bytes: Uint8Array, target: Target): string[] {
-  const { arch, interpreter } = readElf(bytes);
-  const wanted = INTERPRETERS[`${target.arch} ${target.libc ?? "glibc"}`];
-  return [
-    ...unless(arch === target.arch, `built for ${arch}, not ${target.arch}`),
-    ...unless(interpreter === wanted, `started by ${interpreter}, not ${wanted}`),
-  ];
+async function serveOnce(binary: string): Promise<number> {
+  const [port, nobody] = [freePort(), freePort()];
+  const args = ["--port", String(port), "--upstream", `http://127.0.0.1:${nobody}`];
+  const child = Bun.spawn([binary, ...args], { env: {}, stdio: ["ignore", "ignore", "ignore"] });
+  try {
+    return await statusOf(`http://127.0.0.1:${port}/v1/models`, child);
+  } finally {
+    child.kill();
+    await child.exited;
+  }
 }
 
-/** A certificate table would be that of Bun's release, which no longer fits: Windows then warns of tampering. */
-function windowsFaults(bytes: Uint8Array, target: Target): string[] {
-  const { arch, console, certificates } = readPe(bytes);
-  return [
-    ...unless(arch === target.arch, `built for ${arch}, not ${target.arch}`),
-    ...unless(console, "not a console program"),
-    ...unless(certificates.size === 0, "carries a signature that is not ours"),
-  ];
+/** Retries until the server answers. Throws when the program exits, or does not listen within 10 seconds. */
+async function statusOf(url: string, child: Bun.Subprocess): Promise<number> {
+  for (let attempt = 0; attempt < 500 && child.exitCode === null && child.signalCode === null; attempt++) {
+    const response = await fetch(url).catch(() => undefined);
+    if (response) return response.status;
+    await Bun.sleep(20);
+  }
+  throw new Error(`no answer from ${url}; exit code ${child.exitCode ?? child.signalCode ?? "none yet"}`);
 }
 
-function unless(holds: boolean, fault: string): string[] {
-  return holds ? [] : [fault];
+function freePort(): number {
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+  const { port } = server;
+  server.stop(true);
+  return port as number;
 }

@@ -1,20 +1,20 @@
 import type { ArgDef, ArgsDef } from "citty";
 import { command } from "../../src/cli/options.ts";
 
-/** One flag of the command, as the man page and the completions need it. */
+/** A command-line flag, for the man page and the completions. */
 export interface Flag {
   readonly name: string;
-  /** Its one letter, where it has one. */
+  /** Its one-letter form. */
   readonly short: string | undefined;
   readonly description: string;
-  /** The word for its value, as in `--port port`, or its choices; absent for a flag that takes none. */
+  /** The placeholder for its value, as in `--port port`, or its choices joined by `|`. Undefined for a switch. */
   readonly value: string | undefined;
   readonly choices: readonly string[];
   readonly default: string | undefined;
   readonly repeatable: boolean;
 }
 
-/** The flags of the command's own definition, in its order: what is rendered from them cannot drift from `--help`. */
+/** Returns the flags of the command's definition, in its order, so that the documents match `--help`. */
 export function readFlags(args: ArgsDef = command.args as ArgsDef): Flag[] {
   return Object.entries(args).map(([name, arg]) => readFlag(name, arg));
 }
@@ -33,7 +33,7 @@ function readFlag(name: string, arg: ArgDef): Flag {
     value: takesValue ? (arg.valueHint ?? (choices.join("|") || name)) : undefined,
     choices,
     default: takesValue && arg.default !== undefined ? String(arg.default) : undefined,
-    // citty has no field for it, so the description is where the definition says it.
+    // citty has no field for this, so the description says it.
     repeatable: description.includes("may be repeated"),
   };
 }

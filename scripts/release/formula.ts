@@ -1,23 +1,30 @@
 import type { Project } from "./project.ts";
 import type { Target } from "./targets.ts";
 
-/** A finished archive, as users will download it. */
+/** A finished archive. */
 export interface Archive {
   readonly target: Target;
   readonly file: string;
   readonly sha256: string;
 }
 
-/** Renders the Homebrew formula `cache-proxy.rb` for the archives of macOS and glibc Linux. */
+/**
+ * Renders the Homebrew formula `cache-proxy.rb` for the macOS and glibc Linux archives. The macOS archive is the
+ * formula's default: without a URL, Homebrew on an Intel Mac would not get as far as saying that it needs arm64.
+ */
 export function formula(project: Project, archives: readonly Archive[]): string {
+  const macos = archives.find(({ target }) => target.os === "macos");
   return `class CacheProxy < Formula
   desc ${string(project.summary)}
   homepage ${string(project.homepage)}
-  version ${string(project.version)}
-  license ${string(project.license)}
+${macos ? `  url ${url(project, macos)}\n` : ""}  version ${string(project.version)}
+${macos ? `  sha256 ${string(macos.sha256)}\n` : ""}  license ${string(project.license)}
 
-${[onSystem("macos", project, archives), onSystem("linux", project, archives)].filter(Boolean).join("\n")}
-  def install
+  on_macos do
+    depends_on arch: :arm64
+  end
+
+${onLinux(project, archives)}  def install
     bin.install "cache-proxy"
     man1.install "man/cache-proxy.1"
     bash_completion.install "completions/cache-proxy.bash" => "cache-proxy"
@@ -47,10 +54,10 @@ end
 `;
 }
 
-/** Says where a formula names another version than the release, or a download that is not one of its archives. */
+/** Lists where a formula names a version other than the release's, or archives other than the release's. */
 export function formulaFaults(text: string, project: Project, archives: readonly Archive[]): string[] {
   const version = /^ {2}version "(.*)"$/m.exec(text)?.[1];
-  const found = [...text.matchAll(/^ +url "(.*)"\n +sha256 "(.*)"$/gm)].map(
+  const found = [...text.matchAll(/^ +url "(.*)"\n(?: +version .*\n)? +sha256 "(.*)"$/gm)].map(
     ([, url, sum]) => `${url} ${sum}`,
   );
   const wanted = archives
@@ -65,31 +72,35 @@ export function formulaFaults(text: string, project: Project, archives: readonly
 
 // --- internal ---
 
-/** Homebrew knows macOS and Linux, and brings a glibc where there is none. */
+/** Homebrew supports macOS and Linux, and installs glibc where it is missing. */
 function isBrewed({ target }: Archive): boolean {
   return target.os === "macos" || target.libc === "glibc";
 }
 
 const BREW_ARCH = { arm64: "on_arm", x64: "on_intel" } as const;
 
-function onSystem(os: Target["os"], project: Project, archives: readonly Archive[]): string {
-  // Homebrew puts on_arm before on_intel.
+function onLinux(project: Project, archives: readonly Archive[]): string {
+  // `brew style` wants on_arm before on_intel.
   const blocks = archives
-    .filter((archive) => isBrewed(archive) && archive.target.os === os)
+    .filter((archive) => isBrewed(archive) && archive.target.os === "linux")
     .sort((a, b) => (a.target.arch < b.target.arch ? -1 : 1));
   if (blocks.length === 0) return "";
-  return `  on_${os} do\n${blocks.map((archive) => onArch(project, archive)).join("")}  end\n`;
+  return `  on_linux do\n${blocks.map((archive) => onArch(project, archive)).join("")}  end\n\n`;
 }
 
-function onArch(project: Project, { target, file, sha256 }: Archive): string {
-  return `    ${BREW_ARCH[target.arch]} do
-      url ${string(`${project.downloads}/${file}`)}
-      sha256 ${string(sha256)}
+function onArch(project: Project, archive: Archive): string {
+  return `    ${BREW_ARCH[archive.target.arch]} do
+      url ${url(project, archive)}
+      sha256 ${string(archive.sha256)}
     end
 `;
 }
 
-/** A Ruby string; \`#{\` would be run, so it is not let through unescaped. */
+function url(project: Project, { file }: Archive): string {
+  return string(`${project.downloads}/${file}`);
+}
+
+/** A Ruby string literal. Ruby evaluates an unescaped `#{…}`. */
 function string(text: string): string {
   return JSON.stringify(text).replaceAll("#", "\\#");
 }

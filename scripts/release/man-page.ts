@@ -1,15 +1,15 @@
 import { type Flag, readFlags } from "./flags.ts";
 
-/** What of the man page does not stand in the command's definition. */
+/** What the man page says beyond the command's definition. */
 export interface ManPageFacts {
   readonly version: string;
   readonly summary: string;
   readonly homepage: string;
-  /** The day of the commit: a page built twice is the same page. */
+  /** The commit's date, so that two builds give the same page. */
   readonly date: Date;
 }
 
-/** Renders cache-proxy(1) in mdoc(7), which both groff and macOS's mandoc read. */
+/** Renders cache-proxy(1) in mdoc(7), which both groff and mandoc (macOS) read. */
 export function manPage(facts: ManPageFacts, flags: readonly Flag[] = readFlags()): string {
   return `${[
     `.Dd ${day(facts.date)}`,
@@ -24,8 +24,8 @@ export function manPage(facts: ManPageFacts, flags: readonly Flag[] = readFlags(
     ".Sh DESCRIPTION",
     ".Nm",
     "listens on a local port and forwards every request to llama-server.",
-    "What would make llama-server evaluate the same prompt again is made constant on the way;",
-    "everything else passes untouched.",
+    "It rewrites what would make llama-server evaluate the same prompt again,",
+    "and forwards everything else unchanged.",
     ".Pp",
     "The options are as follows:",
     ".Bl -tag -width Ds",
@@ -42,14 +42,14 @@ const CLOSING = [
   ".Sh EXIT STATUS",
   ".Bl -tag -width Ds",
   ".It 0",
-  "It was stopped by a signal, or printed the text that was asked for.",
+  "A signal stopped it, or it printed the help or the version.",
   ".It 1",
-  "It could not run: for example, the port is taken.",
+  "It could not run; for example, the port is in use.",
   ".It 2",
-  "It was called wrongly; the message says what is allowed.",
+  "The command line is invalid; the message says what to change.",
   ".El",
   ".Sh EXAMPLES",
-  "Beside a llama-server on port 8080:",
+  "With llama-server on port 8080:",
   ".Pp",
   ".Dl $ cache-proxy",
   ".Dl $ ANTHROPIC_BASE_URL=http://127.0.0.1:8081 ANTHROPIC_AUTH_TOKEN=local claude",
@@ -70,7 +70,7 @@ function literal(text: string): string {
   return `\\fB${roff(text)}\\fR`;
 }
 
-/** A backslash and a dot or quote at the start of a line mean something to the formatter. */
+/** Escapes backslashes, hyphens, and a leading dot or quote, which roff would interpret. */
 function roff(text: string): string {
   return text
     .replaceAll("\\", "\\e")

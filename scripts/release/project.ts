@@ -1,12 +1,12 @@
 import { join } from "node:path";
 
-/** What a release has to know of the commit that it is made from. */
+/** What a release needs to know about the commit it is built from. */
 export interface Project {
   readonly version: string;
   readonly summary: string;
   readonly license: string;
-  /** The project's page, and what release archives are published under. */
   readonly homepage: string;
+  /** The URL that release archives are published under. */
   readonly downloads: string;
   readonly date: Date;
   readonly tags: readonly string[];
@@ -15,7 +15,7 @@ export interface Project {
   readonly readme: string;
 }
 
-/** Reads package.json, CHANGELOG.md, README.md and git in a checkout; throws when one is missing. */
+/** Reads package.json, CHANGELOG.md, README.md and the git state of a checkout. Throws when one is missing. */
 export async function readProject(root: string): Promise<Project> {
   const pkg = (await Bun.file(join(root, "package.json")).json()) as PackageJson;
   const repository = repositoryUrl(pkg.repository);
@@ -33,12 +33,12 @@ export async function readProject(root: string): Promise<Project> {
   };
 }
 
-/** Says what makes a checkout unfit to be published, or nothing: its texts and tag must name one version. */
+/** Lists what keeps a checkout from being published. Its files and its tag must name the same version. */
 export function projectFaults({ version, tags, changedFiles, changelog, readme }: Project): string[] {
   const tag = `v${version}`;
   const tagged = tags.length > 0 ? `the tag is ${tags.join(", ")}` : "no tag";
   return [
-    ...(tags.includes(tag) ? [] : [`package.json says ${version}, but ${tagged}: expected ${tag}`]),
+    ...(tags.includes(tag) ? [] : [`package.json says ${version}, but ${tagged}; expected ${tag}`]),
     ...(changedFiles.length === 0 ? [] : [`files differ from the commit: ${changedFiles.join(", ")}`]),
     ...(changelog.split("\n").includes(`## ${version}`)
       ? []
@@ -57,7 +57,7 @@ interface PackageJson {
   readonly repository: string;
 }
 
-/** Versions other than this one in README's lines that fetch an archive. */
+/** Other versions in README's lines that download an archive. */
 function otherVersions(readme: string, version: string): string[] {
   const named = [...readme.matchAll(/(?:\/download\/v|cache-proxy-)(\d+\.\d+\.\d+)/g)].map(
     ([, found]) => found as string,
@@ -65,11 +65,11 @@ function otherVersions(readme: string, version: string): string[] {
   return [...new Set(named)].filter((other) => other !== version);
 }
 
-/** npm's short form, `github:owner/name`. */
+/** Expands npm's short form, `github:owner/name`. */
 function repositoryUrl(repository: string): string {
   const name = /^github:([\w.-]+\/[\w.-]+)$/.exec(repository)?.[1];
   if (!name)
-    throw new Error(`package.json: repository is ${JSON.stringify(repository)}, not github:owner/name`);
+    throw new Error(`package.json: repository must be github:owner/name, got ${JSON.stringify(repository)}`);
   return `https://github.com/${name}`;
 }
 

@@ -1,8 +1,9 @@
 /**
- * Environment variables that make a compiled binary behave as Bun itself, found by trying all that Bun knows:
- * `BUN_BE_BUN=1` ignores the program and becomes the `bun` command; the words of `BUN_OPTIONS` are read before the
- * program's own, so `--version` prints Bun's version and `--preload=x.js` runs foreign code; the others open a debugger
- * (editors set them in their terminals). `BUN_JSC_…` still tunes the JavaScript engine: those names have no fixed list.
+ * Environment variables that make a compiled binary behave like Bun itself. With `BUN_BE_BUN=1` it ignores the program
+ * and becomes the `bun` command. It reads `BUN_OPTIONS` before the program's own arguments, so `--version` prints Bun's
+ * version and `--preload=x.js` runs other code. The rest open a debugger; editors set them in their terminals. The list
+ * comes from trying every variable that Bun knows. `BUN_JSC_…` still tunes the JavaScript engine: those names have no
+ * fixed list.
  */
 export const SEALED_VARIABLES = [
   "BUN_BE_BUN",
@@ -13,10 +14,10 @@ export const SEALED_VARIABLES = [
 ] as const;
 
 /**
- * Makes Bun's runtime deaf to `SEALED_VARIABLES`, in place. Bun has no option for it, so the first byte of each name
- * that the runtime looks up becomes NUL: no environment can hold a variable of that name. Done before Bun embeds the
- * program and, for macOS, signs the whole, so the signature covers the change. Throws unless every name was found
- * exactly once: a runtime laid out in another way must be looked at by a person.
+ * Makes Bun's runtime ignore `SEALED_VARIABLES`, in place. Bun has no option for this, so the first byte of each name
+ * that the runtime looks up becomes NUL: no environment can hold a variable with an empty name. Call it before Bun
+ * embeds the program: for macOS, Bun then signs the changed bytes. Throws unless it finds every name exactly once,
+ * because a runtime with another layout needs another look.
  */
 export function seal(runtime: Uint8Array): void {
   for (const name of SEALED_VARIABLES) {
@@ -29,7 +30,7 @@ export function seal(runtime: Uint8Array): void {
   }
 }
 
-/** The names of `SEALED_VARIABLES` that a binary would still obey; none once it is sealed. */
+/** Returns the names of `SEALED_VARIABLES` that a binary still obeys; empty once it is sealed. */
 export function unsealedVariables(binary: Uint8Array): string[] {
   return SEALED_VARIABLES.filter((name) => lookupNames(binary, name).length > 0);
 }
@@ -37,8 +38,8 @@ export function unsealedVariables(binary: Uint8Array): string[] {
 // --- internal ---
 
 /**
- * Offsets of the C strings that are exactly this name, which is what the runtime hands to getenv. The same letters
- * inside longer text (a list of names that child processes do not inherit) are not looked up and stay.
+ * Returns the offsets of the C strings that are exactly this name, which the runtime passes to getenv. The name inside
+ * a longer string, such as a list of names that child processes do not inherit, is never looked up.
  */
 function lookupNames(bytes: Uint8Array, name: string): number[] {
   const haystack = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

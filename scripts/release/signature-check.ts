@@ -1,134 +1,123 @@
-import {
-  blobContent,
-  type CodeDirectory,
-  type CodeSignature,
-  FLAG,
-  type HashName,
-  MAIN_BINARY,
-  readCodeSignature,
-  SLOT,
-} from "./code-signature.ts";
-import { type MachO, readMachO } from "./mach-o.ts";
+import { type MachO, type Range, readMachO } from "./mach-o.ts";
 
 /**
- * Says all that is wrong with the signature of a Mach-O executable, or nothing when macOS would accept it: every page
- * and blob has the hash that every CodeDirectory promises, the hashes cover all before the signature, and nothing
- * follows it. Bun 1.3.12 to 1.4.0 broke each of these rules in turn (oven-sh/bun#29120, #39764), and `--compile` of
- * 1.4.5 leaves the runtime's old signature on x64: macOS kills such a program at launch.
+ * Lists what is wrong with the signature that Bun puts on a macOS binary; empty when macOS would accept it. macOS kills
+ * a program with a bad signature at launch, and Bun 1.3.12 to 1.4.0 wrote several kinds of bad ones
+ * (oven-sh/bun#29120, oven-sh/bun#39764). Accepts only the form that Bun and linkers write: ad hoc, one SHA-256
+ * CodeDirectory, no entitlements.
  */
 export function signatureFaults(bytes: Uint8Array): string[] {
+  const binary = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
-    const file = readMachO(bytes);
+    const file = readMachO(binary);
     if (!file.signature) return ["not signed"];
-    const { offset, size } = file.signature;
-    const signature = readCodeSignature(bytes.subarray(offset, offset + size));
-    return [
-      ...placeFaults(file, bytes.length),
-      ...(signature.blobs.has(SLOT.codeDirectory) ? [] : ["no CodeDirectory"]),
-      ...signature.directories.flatMap((directory) => directoryFaults(directory, signature, file, bytes)),
-    ];
+    const directory = readCodeDirectory(binary, file.signature);
+    const faults = [...placeFaults(file, file.signature, binary.length), ...directoryFaults(directory, file)];
+    return [...faults, ...pageFaults(directory, binary)];
   } catch (error) {
-    return [(error as Error).message];
+    return [`cannot read the signature: ${(error as Error).message}`];
   }
-}
-
-/**
- * Says what keeps a signed program from running JavaScript: it must be signed ad hoc (we have no Apple identity), and
- * the entitlements must allow just-in-time compilation, which the hardened runtime forbids otherwise.
- */
-export function entitlementFaults(bytes: Uint8Array): string[] {
-  const { signature } = readMachO(bytes);
-  if (!signature) return ["not signed"];
-  const { blobs, directories } = readCodeSignature(bytes.subarray(signature.offset));
-  const entitlements = Buffer.from(blobContent(blobs.get(SLOT.entitlements) ?? new Uint8Array(8))).toString();
-  const missing = NEEDED_ENTITLEMENTS.filter(
-    (name) => !new RegExp(`${name}</key>\\s*<true/>`).test(entitlements),
-  );
-  return [
-    ...directories.filter(({ flags }) => !(flags & FLAG.adhoc)).map(() => "not signed ad hoc"),
-    ...missing.map((name) => `entitlement ${name} is missing`),
-    // Since macOS 12 the system reads this second encoding of the same list.
-    ...(blobs.has(SLOT.derEntitlements) ? [] : ["entitlements in DER are missing"]),
-  ];
 }
 
 // --- internal ---
 
-/** What JavaScriptCore cannot do without: memory that is written and then executed. */
-const NEEDED_ENTITLEMENTS = [
-  "com.apple.security.cs.allow-jit",
-  "com.apple.security.cs.allow-unsigned-executable-memory",
-] as const;
+// Numbers and layouts: xnu, osfmk/kern/cs_blobs.h. All big-endian.
+const EMBEDDED_SIGNATURE = 0xfade0cc0;
+const CODE_DIRECTORY = 0xfade0c02;
+const CODE_DIRECTORY_SLOT = 0;
+const FIRST_VERSION_WITH_EXECUTABLE_SEGMENT = 0x20400;
+const ADHOC = 0x2;
+const HARDENED_RUNTIME = 0x10000;
+const SHA256 = 2;
+const HASH_SIZE = 32;
+const MAIN_BINARY = 1n;
 
-function placeFaults({ signature, linkedit }: MachO, fileSize: number): string[] {
-  const end = (signature?.offset ?? 0) + (signature?.size ?? 0);
-  const faults: string[] = [];
-  if (end > fileSize) faults.push(`the signature is cut off: it ends at ${end}, the file at ${fileSize}`);
-  if (end < fileSize) faults.push(`${fileSize - end} bytes after the signature`);
-  if (linkedit.offset + linkedit.size !== end) faults.push("__LINKEDIT does not end with the signature");
-  return faults;
+/** The hash of every page of the file before the signature, and what the signature claims about the file. */
+interface CodeDirectory {
+  readonly flags: number;
+  readonly codeLimit: number;
+  readonly pageSize: number;
+  readonly pageHashes: readonly Buffer[];
+  readonly executable: Range;
+  readonly executableFlags: bigint;
 }
 
-function directoryFaults(
-  directory: CodeDirectory,
-  signature: CodeSignature,
-  file: MachO,
-  bytes: Uint8Array,
-): string[] {
-  return [
-    ...coverFaults(directory, file),
-    ...pageFaults(directory, bytes),
-    ...blobFaults(directory, signature.blobs),
-    ...executableFaults(directory, file),
-  ];
-}
-
-function coverFaults({ codeLimit, pageSize, pageHashes }: CodeDirectory, { signature }: MachO): string[] {
-  const pages = Math.ceil(codeLimit / pageSize);
-  const faults: string[] = [];
-  if (codeLimit !== signature?.offset) {
-    faults.push(`code limit ${codeLimit} is not where the signature begins, ${signature?.offset}`);
+function readCodeDirectory(binary: Buffer, { offset, size }: Range): CodeDirectory {
+  const area = slice(binary, offset, size);
+  if (area.readUInt32BE(0) !== EMBEDDED_SIGNATURE) throw new Error("not a SuperBlob");
+  const blobs = slice(area, 0, area.readUInt32BE(4));
+  if (blobs.readUInt32BE(8) !== 1 || blobs.readUInt32BE(12) !== CODE_DIRECTORY_SLOT) {
+    throw new Error("expected one blob, the CodeDirectory");
   }
-  if (pages !== pageHashes.length) faults.push(`${pageHashes.length} page hashes for ${pages} pages`);
-  return faults;
+  const at = blobs.readUInt32BE(16);
+  const directory = slice(blobs, at, blobs.readUInt32BE(at + 4));
+  const known =
+    directory.readUInt32BE(0) === CODE_DIRECTORY &&
+    directory.readUInt32BE(8) >= FIRST_VERSION_WITH_EXECUTABLE_SEGMENT &&
+    directory.readUInt8(36) === HASH_SIZE &&
+    directory.readUInt8(37) === SHA256;
+  if (!known) throw new Error("unknown kind of CodeDirectory");
+  return parse(directory);
 }
 
-/** The last page is hashed up to the code limit only; Bun 1.4.0 hashed it padded with zeros. */
-function pageFaults({ codeLimit, pageSize, hash, pageHashes }: CodeDirectory, bytes: Uint8Array): string[] {
+function parse(directory: Buffer): CodeDirectory {
+  const pages = directory.readUInt32BE(28);
+  const hashes = slice(directory, directory.readUInt32BE(16), pages * HASH_SIZE);
+  return {
+    flags: directory.readUInt32BE(12),
+    // The 64-bit limit counts unless it is zero.
+    codeLimit: Number(directory.readBigUInt64BE(56)) || directory.readUInt32BE(32),
+    pageSize: 2 ** directory.readUInt8(39),
+    pageHashes: Array.from({ length: pages }, (_, page) =>
+      hashes.subarray(page * HASH_SIZE).subarray(0, HASH_SIZE),
+    ),
+    executable: {
+      offset: Number(directory.readBigUInt64BE(64)),
+      size: Number(directory.readBigUInt64BE(72)),
+    },
+    executableFlags: directory.readBigUInt64BE(80),
+  };
+}
+
+function slice(bytes: Buffer, offset: number, size: number): Buffer {
+  if (offset + size > bytes.length) throw new Error("cut off");
+  return bytes.subarray(offset, offset + size);
+}
+
+function placeFaults({ linkedit }: MachO, { offset, size }: Range, fileSize: number): string[] {
+  return failed([
+    [offset + size === fileSize, `${fileSize - offset - size} bytes after the signature`],
+    [linkedit.offset + linkedit.size === offset + size, "__LINKEDIT does not end with the signature"],
+  ]);
+}
+
+function directoryFaults(directory: CodeDirectory, { text, signature }: MachO): string[] {
+  const { flags, codeLimit, pageSize, pageHashes, executable } = directory;
+  const pages = Math.ceil(codeLimit / pageSize);
+  return failed([
+    [(flags & ADHOC) !== 0, "not signed ad hoc"],
+    // The hardened runtime forbids just-in-time compilation unless an entitlement allows it.
+    [(flags & HARDENED_RUNTIME) === 0, "hardened runtime without entitlements"],
+    [codeLimit === signature?.offset, `code limit ${codeLimit} is not the start of the signature`],
+    [pages === pageHashes.length, `${pageHashes.length} page hashes for ${pages} pages`],
+    [
+      executable.offset === text.offset && executable.size === text.size,
+      "the executable segment is not __TEXT",
+    ],
+    [(directory.executableFlags & MAIN_BINARY) !== 0n, "not signed as a main binary"],
+  ]);
+}
+
+function failed(checks: readonly [holds: boolean, fault: string][]): string[] {
+  return checks.filter(([holds]) => !holds).map(([, fault]) => fault);
+}
+
+/** Bun 1.4.0 padded the last page with zeros; macOS hashes it up to the code limit only. */
+function pageFaults({ codeLimit, pageSize, pageHashes }: CodeDirectory, binary: Buffer): string[] {
   const bad = pageHashes.flatMap((want, page) => {
-    const content = bytes.subarray(page * pageSize, Math.min((page + 1) * pageSize, codeLimit));
-    return sameHash(hash, content, want) ? [] : [page];
+    const content = binary.subarray(page * pageSize, Math.min((page + 1) * pageSize, codeLimit));
+    return want.equals(new Bun.CryptoHasher("sha256").update(content).digest()) ? [] : [page];
   });
   if (bad.length === 0) return [];
-  return [`${hash}: ${bad.length} of ${pageHashes.length} pages changed after signing, first page ${bad[0]}`];
-}
-
-/** Each blob but the CMS envelope and the directories themselves must be covered, and each hash must have its blob. */
-function blobFaults({ hash, blobHashes }: CodeDirectory, blobs: CodeSignature["blobs"]): string[] {
-  const faults: string[] = [];
-  for (let slot = 1; slot <= LAST_BLOB_SLOT; slot++) {
-    const want = blobHashes[slot];
-    const blob = blobs.get(slot);
-    const wanted = want?.some((byte) => byte !== 0) ?? false;
-    if (blob && !(want && sameHash(hash, blob, want))) faults.push(`${hash}: blob in slot ${slot} changed`);
-    if (!blob && wanted) faults.push(`${hash}: blob in slot ${slot} is missing`);
-  }
-  return faults;
-}
-
-const LAST_BLOB_SLOT = 11;
-
-function executableFaults({ executable }: CodeDirectory, { text }: MachO): string[] {
-  if (!executable) return ["the CodeDirectory names no executable segment"];
-  const same = executable.offset === text.offset && executable.size === text.size;
-  return [
-    ...(same ? [] : ["the executable segment is not __TEXT"]),
-    ...(executable.flags & MAIN_BINARY ? [] : ["not signed as a main binary"]),
-  ];
-}
-
-/** Hashes may be truncated (type 3 keeps 20 bytes of SHA-256). */
-function sameHash(hash: HashName, content: Uint8Array, want: Uint8Array): boolean {
-  const digest = new Bun.CryptoHasher(hash).update(content).digest();
-  return Buffer.compare(digest.subarray(0, want.length), want) === 0;
+  return [`${bad.length} of ${pageHashes.length} pages changed after signing, first page ${bad[0]}`];
 }

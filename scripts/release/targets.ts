@@ -1,26 +1,25 @@
 import { existsSync } from "node:fs";
 
-/** One kind of machine that a release is built for. */
+/** A platform that a release is built for. */
 export interface Target {
-  /** As in the archive's name: `cache-proxy-<version>-<name>.tar.gz`. */
+  /** The last part of the archive's name: `cache-proxy-<version>-<name>.tar.gz`. */
   readonly name: string;
   readonly os: "macos" | "linux" | "windows";
   readonly arch: "arm64" | "x64";
-  /** The C library the runtime is linked with; only Linux has a choice. */
+  /** The C library that the runtime is linked with; Linux only. */
   readonly libc?: "glibc" | "musl";
-  /** Bun's own name for it, and the SHA-256 of the runtime that Bun fetches under that name. */
+  /** Bun's name for the target, and the SHA-256 of the runtime that Bun downloads for it. */
   readonly bun: Bun.Build.CompileTarget;
   readonly runtimeSum: string;
   readonly archive: "tar.gz" | "zip";
 }
 
-/** The version of Bun whose runtimes these sums belong to; package.json's `packageManager` must name the same. */
+/** The version of Bun that these sums are for. package.json's `packageManager` must name the same version. */
 export const BUN_VERSION = "1.4.5";
 
 /**
- * The one table of targets. The sums pin the runtime that goes into every release: whatever a registry or a cache
- * hands out, only these bytes are shipped. Of Bun 1.4.5 there is one runtime for x64: its `-baseline` and `-modern`
- * names fetch the same file, so there is nothing to choose between old and new processors.
+ * The sums pin the runtime in every release: no other bytes are shipped, whatever a registry or a cache returns. Bun
+ * 1.4.5 has one runtime for x64: its `-baseline` and `-modern` names download the same file.
  */
 export const TARGETS: readonly Target[] = [
   {
@@ -29,14 +28,6 @@ export const TARGETS: readonly Target[] = [
     arch: "arm64",
     bun: "bun-darwin-arm64",
     runtimeSum: "e2984124f1514e1e6bbda20adedbf07a02c443c6a5828853a15c7c7abf78e19f",
-    archive: "tar.gz",
-  },
-  {
-    name: "macos-x64",
-    os: "macos",
-    arch: "x64",
-    bun: "bun-darwin-x64",
-    runtimeSum: "88f97645b270aef20f9f9442f1658461cab3e7128e658af4615144e3396f084a",
     archive: "tar.gz",
   },
   {
@@ -76,15 +67,15 @@ export const TARGETS: readonly Target[] = [
   },
 ];
 
-/** The target of the machine that this runs on; throws when there is none in the table. */
+/** Returns this machine's target. Throws when the table has none. */
 export function hostTarget(): Target {
   const target = TARGETS.find(runsHere);
   if (target) return target;
   const known = TARGETS.map(({ name }) => name).join(", ");
-  throw new Error(`no target for ${process.platform} ${process.arch}: ${known} are built`);
+  throw new Error(`no target for ${process.platform} ${process.arch}; the targets are ${known}`);
 }
 
-/** Whether a binary for this target can be started on this machine. */
+/** Reports whether this machine can run a binary for the target. */
 export function runsHere(target: Target): boolean {
   return (
     target.os === OS_NAMES[process.platform] &&
@@ -93,7 +84,7 @@ export function runsHere(target: Target): boolean {
   );
 }
 
-/** The binary's file name inside the archive. */
+/** The binary's file name in the archive. */
 export function binaryName(target: Target): string {
   return target.os === "windows" ? "cache-proxy.exe" : "cache-proxy";
 }
@@ -106,7 +97,7 @@ const OS_NAMES: Partial<Record<NodeJS.Platform, Target["os"]>> = {
   win32: "windows",
 };
 
-/** Alpine and its kin have musl's loader and no glibc; a Debian with the musl package has both and is glibc. */
+/** Alpine has only musl's loader. Debian with the musl package has both, and uses glibc. */
 function hostLibc(): "glibc" | "musl" {
   const arch = process.arch === "arm64" ? "aarch64" : "x86_64";
   const glibc = arch === "aarch64" ? "/lib/ld-linux-aarch64.so.1" : "/lib64/ld-linux-x86-64.so.2";

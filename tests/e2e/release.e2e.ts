@@ -8,7 +8,7 @@ import { makeBareRoot } from "../release/bare-root.ts";
 import { copyCheckout, run, type Scratch } from "../release/scratch.ts";
 import { startChild, within } from "./support/child.ts";
 
-/** A release for this machine and for macOS on arm64, made in two folders from the same commit. */
+/** Releases the same commit from two folders, for this machine and for macOS on arm64. */
 setDefaultTimeout(60_000);
 
 const VERSION = (await Bun.file(join(import.meta.dir, "../../package.json")).json()).version as string;
@@ -43,7 +43,7 @@ describe("the release script", () => {
     expect(readdirSync(first.root)).not.toContain("dist");
   });
 
-  test("makes the same bytes of one commit in two folders", async () => {
+  test("builds the same bytes from one commit in two folders", async () => {
     for (const scratch of [first, second]) {
       await scratch.tag(`v${VERSION}`);
       expect(await scratch.release(...ASKED)).toMatchObject({ exitCode: 0 });
@@ -60,7 +60,7 @@ describe("the release script", () => {
     );
   });
 
-  test("writes sums that sha256sum checks, and archives with one folder of their name", async () => {
+  test("writes sums that sha256sum accepts, and archives with one folder of the same name", async () => {
     for (const sums of readdirSync(first.dist).filter((name) => /sha256$|SUMS$/.test(name))) {
       await run(["sha256sum", "--check", "--strict", sums], first.dist);
     }
@@ -78,7 +78,7 @@ describe("the release script", () => {
     ]);
   });
 
-  test("refuses a macOS binary with one byte changed", async () => {
+  test("finds one changed byte in a macOS binary", async () => {
     const macos = TARGETS.find(({ name }) => name === "macos-arm64")!;
     const bytes = await Bun.file(join(unpacked, MACOS, "cache-proxy")).bytes();
     expect(binaryFaults(bytes, macos)).toEqual([]);
@@ -92,7 +92,7 @@ describe("the release script", () => {
 describe("the binary", () => {
   const binary = () => join(unpacked, HOST, "cache-proxy");
 
-  test("says its version whatever environment variables of Bun or Node are set", async () => {
+  test("prints its version whatever environment variables of Bun or Node are set", async () => {
     for (const name of await variablesOfBun()) {
       for (const value of ["1", "--version", "--print=process"]) {
         const { stdout } = await run([binary(), "--version"], folder, { [name]: value });
@@ -101,7 +101,7 @@ describe("the binary", () => {
     }
   });
 
-  test("runs nothing that a hostile folder holds", async () => {
+  test("runs nothing from a hostile folder", async () => {
     const hostile = await hostileFolder();
     const env = { NODE_OPTIONS: "--require ./evil.js", BUN_OPTIONS: "--preload ./evil.js", BUN_BE_BUN: "1" };
     for (const args of [["--version"], ["--help"]]) {
@@ -111,7 +111,7 @@ describe("the binary", () => {
     }
   });
 
-  test.skipIf(!AS_ROOT)("opens no file of the folder that it is started in", async () => {
+  test.skipIf(!AS_ROOT)("opens no file in its working directory", async () => {
     const hostile = await hostileFolder();
     const log = join(folder, "strace.log");
     const command = ["strace", "-f", "-e", "trace=%file", "-o", log, binary(), "--port", "0"];
@@ -125,7 +125,7 @@ describe("the binary", () => {
   });
 
   test.skipIf(!AS_ROOT)(
-    "is installed by README's line on a root with nothing of Bun or Node, and answers",
+    "installs with README's command on a root without Bun or Node, and answers",
     async () => {
       const root = await makeBareRoot(join(folder, "root"), first.dist);
       await root.shell(await readmeLine(`${HOST}.tar.gz`));
@@ -138,8 +138,8 @@ describe("the binary", () => {
   );
 });
 
-describe.skipIf(!AS_ROOT)("what comes with the binary", () => {
-  test("the formula is Ruby that names each archive, installs from it and passes its own test", async () => {
+describe.skipIf(!AS_ROOT)("the formula and the documents", () => {
+  test("the formula is valid Ruby, installs from its archive and passes its own test", async () => {
     const formula = join(first.dist, "cache-proxy.rb");
     await run(["ruby", "-c", formula], folder);
     const load = async (...args: string[]) => {
@@ -148,6 +148,7 @@ describe.skipIf(!AS_ROOT)("what comes with the binary", () => {
     };
     expect(await load("macos", "arm")).toMatchObject({
       version: VERSION,
+      arch: "arm64",
       url: expect.stringContaining(`/releases/download/v${VERSION}/${MACOS}.tar.gz`),
       sha256: await sum(join(first.dist, `${MACOS}.tar.gz`)),
       service: { run: expect.stringContaining("bin/cache-proxy"), keep_alive: { crashed: true } },
@@ -164,7 +165,7 @@ describe.skipIf(!AS_ROOT)("what comes with the binary", () => {
     });
   });
 
-  test("the completions are loaded by their shells, the man page passes mandoc's lint", async () => {
+  test("the shells accept the completions, and the man page passes mandoc's lint", async () => {
     const here = join(unpacked, HOST);
     await run(["bash", "-n", "completions/cache-proxy.bash"], here);
     await run(["zsh", "-n", "completions/_cache-proxy"], here);
@@ -175,7 +176,7 @@ describe.skipIf(!AS_ROOT)("what comes with the binary", () => {
 
 // --- internal ---
 
-/** Debian's names; what is there already is not fetched again. */
+/** Installs the Debian packages of missing tools. */
 async function installTools(): Promise<void> {
   const tools = {
     busybox: "busybox-static",
@@ -193,13 +194,13 @@ async function installTools(): Promise<void> {
   await run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", ...packages], "/", env);
 }
 
-/** Every BUN_… and NODE_… name in the runtime's own bytes; BUN_JSC_… refuses a value that its engine does not know. */
+/** Every BUN_… and NODE_… name in the runtime. Without BUN_JSC_…: the engine exits when it does not know a value. */
 async function variablesOfBun(): Promise<string[]> {
   const runtime = Buffer.from(await Bun.file(process.execPath).bytes()).toString("latin1");
   return [...new Set(runtime.match(/\b(?:BUN(?!_JSC_)|NODE)_[A-Z0-9_]{2,}/g))].sort();
 }
 
-/** A project folder that would run code or change settings in anything that is Bun underneath. */
+/** A project folder with files that make Bun run code or change settings. */
 async function hostileFolder(): Promise<string> {
   const hostile = mkdtempSync(join(folder, "hostile-"));
   const settings = "BUN_BE_BUN=1\nBUN_OPTIONS=--version\nPORT=1\nNODE_ENV=development\n";
@@ -217,13 +218,13 @@ async function hostileFolder(): Promise<string> {
   return hostile;
 }
 
-/** Waits for the banner and asks at the address that it names; then ends the program as a user would. */
+/** Waits for the banner, and calls `ask` with the URL in it. */
 async function answer<T>(child: ReturnType<typeof startChild>, ask: (url: string) => Promise<T>): Promise<T> {
   const [, url = ""] = await within(30_000, child.said(/ANTHROPIC_BASE_URL=(http:\S+)/), child.messages);
   return await ask(url);
 }
 
-/** The line of README's install section that fetches this archive. */
+/** The command in README that downloads and installs this archive. */
 async function readmeLine(archive: string): Promise<string> {
   const readme = await Bun.file(join(first.root, "README.md")).text();
   const line = readme.split("\n").find((text) => text.includes(archive));

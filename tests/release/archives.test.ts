@@ -2,9 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ArchiveFile } from "../../scripts/release/files.ts";
-import { tarGz } from "../../scripts/release/tar.ts";
-import { zip } from "../../scripts/release/zip.ts";
+import { type ArchiveFile, tarGz, zip } from "../../scripts/release/archive.ts";
 import { seeded } from "../support/seeded.ts";
 
 const DATE = new Date("2026-11-23T09:10:12Z");
@@ -19,17 +17,29 @@ describe.each([
   ["tar.gz", tarGz],
   ["zip", zip],
 ] as const)("a %s archive", (_, pack) => {
-  test("has the same bytes whatever order the files come in", () => {
+  test("has the same bytes for any order of the files", () => {
     expect(pack(FILES.toReversed(), DATE)).toEqual(pack(FILES, DATE));
   });
 
   test("differs with the date", () => {
     expect(pack(FILES, new Date(DATE.getTime() + 2000))).not.toEqual(pack(FILES, DATE));
   });
+
+  test("has the same bytes in every time zone", () => {
+    const here = process.env.TZ;
+    const packed = ["UTC", "America/Los_Angeles", "Asia/Kolkata"].map((zone) => {
+      process.env.TZ = zone;
+      return pack(FILES, DATE);
+    });
+    if (here === undefined) delete process.env.TZ;
+    else process.env.TZ = here;
+    expect(packed[1]).toEqual(packed[0]!);
+    expect(packed[2]).toEqual(packed[0]!);
+  });
 });
 
 describe("a tar.gz archive", () => {
-  test("is read back by Bun's own reader", async () => {
+  test("can be read by Bun", async () => {
     const files = await new Bun.Archive(tarGz(FILES, DATE)).files();
     expect([...files.keys()].sort()).toEqual(FILES.map(({ path }) => path).sort());
     for (const { path, content } of FILES)
@@ -54,10 +64,18 @@ describe("a tar.gz archive", () => {
     ]);
   });
 
-  test("names neither the machine's system nor a time in its gzip header", () => {
+  test("has neither a system nor a time in its gzip header", () => {
     expect(tarGz(FILES, DATE).subarray(0, 10)).toEqual(
       new Uint8Array([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255]),
     );
+  });
+
+  test("ends with two empty blocks, even when its entries fill whole records of 20 blocks", () => {
+    // Two headers, and 18 blocks of content.
+    const files = [{ path: "tool-1/tool", content: noise(18 * 512), executable: true }];
+    const tar = Bun.gunzipSync(tarGz(files, DATE) as Uint8Array<ArrayBuffer>);
+    expect(tar.length).toBe(20 * 512 + 1024);
+    expect(tar.subarray(-1024).every((byte) => byte === 0)).toBe(true);
   });
 
   test("refuses a path that the format cannot hold", () => {
@@ -67,29 +85,24 @@ describe("a tar.gz archive", () => {
 });
 
 describe("a zip archive", () => {
-  test.skipIf(!Bun.which("python3"))(
-    "is read back by Python's reader with contents, modes and date",
-    async () => {
-      const script = `import sys, zipfile
+  test.skipIf(!Bun.which("python3"))("can be read by Python, with contents, modes and date", async () => {
+    const script = `import sys, zipfile
 archive = zipfile.ZipFile(sys.argv[1])
 assert archive.testzip() is None
 for i in archive.infolist(): print(i.filename, oct(i.external_attr >> 16), i.file_size, i.date_time)`;
-      const listing = await withFile("a.zip", zip(FILES, DATE), (path) =>
-        run(["python3", "-c", script, path]),
-      );
-      expect(listing.trim().split("\n")).toEqual([
-        "tool-1/block 0o100644 512 (2026, 11, 23, 9, 10, 12)",
-        "tool-1/empty 0o100644 0 (2026, 11, 23, 9, 10, 12)",
-        "tool-1/man/tool.1 0o100644 10 (2026, 11, 23, 9, 10, 12)",
-        "tool-1/tool 0o100755 100000 (2026, 11, 23, 9, 10, 12)",
-      ]);
-    },
-  );
+    const listing = await withFile("a.zip", zip(FILES, DATE), (path) => run(["python3", "-c", script, path]));
+    expect(listing.trim().split("\n")).toEqual([
+      "tool-1/block 0o100644 512 (2026, 11, 23, 9, 10, 12)",
+      "tool-1/empty 0o100644 0 (2026, 11, 23, 9, 10, 12)",
+      "tool-1/man/tool.1 0o100644 10 (2026, 11, 23, 9, 10, 12)",
+      "tool-1/tool 0o100755 100000 (2026, 11, 23, 9, 10, 12)",
+    ]);
+  });
 });
 
 // --- internal ---
 
-/** Bytes that do not compress, the same each time. */
+/** Bytes that do not compress; the same for the same length. */
 function noise(length: number): Uint8Array {
   const random = seeded(length);
   return new Uint8Array(length).map(() => random.below(256));

@@ -3,24 +3,24 @@ import { dirname, join } from "node:path";
 import { type Output, run } from "./scratch.ts";
 
 /**
- * A root folder with a shell, tar and glibc, and nothing else: no Bun, no Node, no network tools. `curl` there hands
- * out files of a folder by the last part of their address, and `sudo` runs what it is given: the root is root's.
+ * A root folder with a shell, tar and glibc, and nothing else: no Bun, no Node, no network tools. Its `curl` prints the
+ * file in a folder that has the last part of the URL as its name. Its `sudo` runs the command: the user is root.
  */
 export interface BareRoot {
   readonly path: string;
-  /** Runs a line of shell in it. */
+  /** Runs a shell command line in it. */
   shell(line: string): Promise<Output>;
-  /** The command that starts a program in it, for a caller that wants to talk to it. */
+  /** Returns the command that starts a program in it. */
   inside(...command: string[]): string[];
 }
 
-/** Makes the root from this machine's busybox and C library; needs to be root on Linux. */
+/** Makes the root from this machine's busybox and C library. Needs Linux and root. */
 export async function makeBareRoot(path: string, downloads: string): Promise<BareRoot> {
   for (const folder of ["bin", "proc", "root", "tmp", "downloads"])
     mkdirSync(join(path, folder), { recursive: true });
   cpSync(Bun.which("busybox") ?? "busybox", join(path, "bin/busybox"));
   for (const name of APPLETS) symlinkSync("busybox", join(path, "bin", name));
-  // Debian's busybox has no install, every Linux has.
+  // Debian's busybox has no `install`.
   const install = Bun.which("install") ?? "install";
   cpSync(install, join(path, "bin/install"));
   for (const program of [process.execPath, install]) {
@@ -35,7 +35,7 @@ export async function makeBareRoot(path: string, downloads: string): Promise<Bar
 
 // --- internal ---
 
-/** Its last argument is the address. */
+/** Its last argument is the URL. */
 const CURL = `for address; do :; done
 exec cat "/downloads/$(basename "$address")"`;
 
@@ -54,10 +54,10 @@ const APPLETS = [
   "tar",
 ];
 
-/** Bun's runtime reads /proc at start, as a container has it. */
+/** Bun's runtime reads /proc at start. */
 const ENTER = `mount -t proc proc "$0/proc" && cd "$0" && exec chroot "$0" /bin/env -i HOME=/root PATH=/usr/local/bin:/bin "$@"`;
 
-/** What a program is linked with, and the loader; the binary needs of these what Bun does. */
+/** The libraries that a program is linked with, and the loader. A compiled binary needs those of Bun. */
 async function libraries(program: string): Promise<string[]> {
   const { stdout } = await run(["ldd", program], "/");
   return [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path as string);

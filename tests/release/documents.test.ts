@@ -14,7 +14,7 @@ const FACTS = {
 };
 const NAMES = Object.keys(command.args ?? {});
 
-test("the flags are those of the command's definition, with what the program itself accepts", () => {
+test("the flags are those of the command's definition, with the choices that the program accepts", () => {
   const flags = readFlags();
   expect(flags.map(({ name }) => name)).toEqual(NAMES);
   for (const { name, choices } of flags) {
@@ -26,7 +26,7 @@ test("the flags are those of the command's definition, with what the program its
 describe("the man page", () => {
   const page = manPage(FACTS);
 
-  test("names the short form of a flag beside the long one", () => {
+  test("names the short form of a flag after the long one", () => {
     expect(page).toContain("\n.It Fl -help , Fl h\n");
   });
 
@@ -38,12 +38,12 @@ describe("the man page", () => {
     }
   });
 
-  test("carries the version and the day of the commit, not of the build", () => {
+  test("has the version, and the date of the commit, not of the build", () => {
     expect(page).toContain(".Dd November 23, 2026\n");
     expect(page).toContain(".Os cache-proxy 1.2.3\n");
   });
 
-  test.skipIf(!Bun.which("mandoc"))("pleases mandoc's lint", async () => {
+  test.skipIf(!Bun.which("mandoc"))("passes mandoc's lint", async () => {
     expect(await run(["mandoc", "-T", "lint", "-W", "warning"], page)).toEqual({ output: "", exitCode: 0 });
   });
 
@@ -70,7 +70,7 @@ describe("bash completion", () => {
     [["--port", ""], []],
     [["--quiet", "--verb"], ["--verbose"]],
   ];
-  test.skipIf(!Bun.which("bash")).each(cases)("after %p come %p", async (typed, want) => {
+  test.skipIf(!Bun.which("bash")).each(cases)("completes %p to %p", async (typed, want) => {
     const words = ["cache-proxy", ...typed].map((word) => `'${word}'`).join(" ");
     const script = `${bashCompletion()}
 COMP_WORDS=(${words}); COMP_CWORD=${typed.length}; _cache_proxy
@@ -81,7 +81,7 @@ COMP_WORDS=(${words}); COMP_CWORD=${typed.length}; _cache_proxy
 });
 
 describe("zsh completion", () => {
-  test.skipIf(!Bun.which("zsh"))("hands _arguments one well-quoted line a flag", async () => {
+  test.skipIf(!Bun.which("zsh"))("passes _arguments one quoted line per flag", async () => {
     const script = `_arguments() { printf '%s\\n' "$@" }\n${zshCompletion()}`;
     const { output, exitCode } = await run(["zsh", "-f"], script);
     expect(exitCode).toBe(0);
@@ -98,7 +98,7 @@ describe("fish completion", () => {
     ["cache-proxy --log-format=j", ["--log-format=json"]],
     ["cache-proxy --port ", []],
   ];
-  test.skipIf(!Bun.which("fish")).each(cases)("after %p come %p", async (line, want) => {
+  test.skipIf(!Bun.which("fish")).each(cases)("completes %p to %p", async (line, want) => {
     const { output, exitCode } = await run(
       ["fish", "--no-config"],
       `${fishCompletion()}\ncomplete -C '${line}'`,

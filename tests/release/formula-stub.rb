@@ -1,5 +1,6 @@
-# Loads a Homebrew formula with a stand-in for Homebrew's DSL, as on one system and processor. What the stand-in does
-# not know raises NoMethodError. Prints what the formula said as JSON; with the archive at hand it installs, and tests.
+# Loads a Homebrew formula with a substitute for Homebrew's DSL, as on a given system and processor. Anything that the
+# substitute does not have raises NoMethodError. Prints the formula's values as JSON. Given the archives, it also installs
+# the formula and runs its test.
 #
 #   ruby formula-stub.rb FORMULA macos|linux arm|intel [FOLDER-OF-ARCHIVES PREFIX]
 
@@ -12,7 +13,7 @@ require "tmpdir"
 
 FORMULA, SYSTEM, ARCH, ARCHIVES, PREFIX = ARGV
 
-# Of Homebrew's Library/Homebrew/extend/pathname.rb.
+# See Homebrew's Library/Homebrew/extend/pathname.rb.
 class Pathname
   alias to_str to_s
 
@@ -25,7 +26,7 @@ class Pathname
   end
 end
 
-# The paths that formulae and their service blocks name.
+# The paths that formulae and their service blocks use.
 module Paths
   PREFIX_PATH = Pathname(PREFIX || "/home/linuxbrew/.linuxbrew")
 
@@ -65,20 +66,23 @@ class Formula
 
     def loaded = @loaded
 
+    # As in Homebrew, a value in an on_… block replaces the one outside of it.
     %i[desc homepage version license url sha256].each do |name|
       define_method(name) do |value|
-        raise "#{name} is said twice" if @said.key?(name)
+        raise "#{name} is given twice" if @said.key?(name) && !@nested
 
         @said[name] = value
       end
     end
 
-    { on_macos: "macos", on_linux: "linux" }.each do |name, system|
-      define_method(name) { |&block| block.call if SYSTEM == system }
-    end
+    def depends_on(arch:) = @said[:arch] = arch
 
-    { on_arm: "arm", on_intel: "intel" }.each do |name, arch|
-      define_method(name) { |&block| block.call if ARCH == arch }
+    { on_macos: "macos", on_linux: "linux", on_arm: "arm", on_intel: "intel" }.each do |name, system|
+      define_method(name) do |&block|
+        @nested = true
+        block.call if [SYSTEM, ARCH].include?(system)
+        @nested = false
+      end
     end
 
     def service(&block) = @said[:service] = Service.new(&block).said
@@ -114,7 +118,7 @@ if ARCHIVES
 
   Dir.mktmpdir do |folder|
     system "tar", "xzf", archive, "-C", folder, exception: true
-    # Homebrew enters an archive's only folder.
+    # Homebrew changes into an archive's only folder.
     Dir.chdir(Pathname(folder).children.first) { formula.new.install }
   end
   formula.new.instance_eval(&formula.tests)

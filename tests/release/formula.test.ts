@@ -22,13 +22,13 @@ const ARCHIVES: Archive[] = TARGETS.map((target, index) => ({
 }));
 
 describe("a checkout", () => {
-  test("is fit for release when tag, package.json and changelog name one version", () => {
+  test("can be released when tag, package.json and changelog name the same version", () => {
     expect(projectFaults(PROJECT)).toEqual([]);
     expect(projectFaults({ ...PROJECT, tags: ["latest", "v1.2.3"] })).toEqual([]);
   });
 
   const unfit: [want: RegExp, change: Partial<Project>][] = [
-    [/package.json says 1.2.3, but no tag: expected v1.2.3/, { tags: [] }],
+    [/package.json says 1.2.3, but no tag; expected v1.2.3/, { tags: [] }],
     [/package.json says 1.2.3, but the tag is v1.2.2/, { tags: ["v1.2.2"] }],
     [/package.json says 1.2.3, but the tag is 1.2.3/, { tags: ["1.2.3"] }],
     [/files differ from the commit: {2}M src\/main.ts/, { changedFiles: [" M src/main.ts"] }],
@@ -46,28 +46,43 @@ describe("a checkout", () => {
 describe("the formula", () => {
   const text = formula(PROJECT, ARCHIVES);
 
-  test("names every macOS and glibc Linux archive once, under its system and processor", () => {
-    const blocks = [...text.matchAll(/(on_arm|on_intel) do\n +url "(.*)"\n +sha256 "(.*)"/g)];
-    expect(blocks.map(([, arch, url, sum]) => [arch, url?.split("/").at(-1), sum?.[0]])).toEqual([
-      ["on_arm", "cache-proxy-1.2.3-macos-arm64.tar.gz", "0"],
-      ["on_intel", "cache-proxy-1.2.3-macos-x64.tar.gz", "1"],
-      ["on_arm", "cache-proxy-1.2.3-linux-arm64.tar.gz", "3"],
-      ["on_intel", "cache-proxy-1.2.3-linux-x64.tar.gz", "2"],
-    ]);
-    expect(text.indexOf("on_macos")).toBeLessThan(text.indexOf("on_linux"));
+  test("names the macOS archive first, and requires arm64 on macOS", () => {
+    expect(text).toContain(`
+  url "https://example.com/cache-proxy/releases/download/v1.2.3/cache-proxy-1.2.3-macos-arm64.tar.gz"
+  version "1.2.3"
+  sha256 "${"0".repeat(64)}"
+  license "MIT"
+
+  on_macos do
+    depends_on arch: :arm64
+  end
+
+  on_linux do
+`);
   });
 
-  test("does not let words of package.json run as Ruby", () => {
+  test("names every glibc Linux archive once, under its processor", () => {
+    const blocks = [...text.matchAll(/(on_arm|on_intel) do\n +url "(.*)"\n +sha256 "(.*)"/g)];
+    expect(blocks.map(([, arch, url, sum]) => [arch, url?.split("/").at(-1), sum?.[0]])).toEqual([
+      ["on_arm", "cache-proxy-1.2.3-linux-arm64.tar.gz", "2"],
+      ["on_intel", "cache-proxy-1.2.3-linux-x64.tar.gz", "1"],
+    ]);
+  });
+
+  test("does not run text of package.json as Ruby", () => {
     expect(text).toContain('desc "Keeps a \\"cache\\" warm for \\#{everyone}"');
   });
 
-  test("has no block for a system that was not built", () => {
+  test("has no archive of a system that was not built", () => {
     const only = ARCHIVES.filter(({ target }) => target.os === "macos");
     expect(formula(PROJECT, only)).not.toContain("on_linux");
     expect(formulaFaults(formula(PROJECT, only), PROJECT, only)).toEqual([]);
+    const linux = ARCHIVES.filter(({ target }) => target.os === "linux");
+    expect(formula(PROJECT, linux)).not.toContain("macos-arm64");
+    expect(formulaFaults(formula(PROJECT, linux), PROJECT, linux)).toEqual([]);
   });
 
-  test("agrees with the release that it was made for", () => {
+  test("agrees with its own release", () => {
     expect(formulaFaults(text, PROJECT, ARCHIVES)).toEqual([]);
   });
 

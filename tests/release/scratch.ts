@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dir, "../..");
 
-/** A checkout of its own with this one's files as they are now, committed, so that a release can be made of it. */
+/** A separate checkout with this one's current files, committed, to release from. */
 export interface Scratch {
   readonly root: string;
   readonly dist: string;
@@ -18,7 +18,7 @@ export interface Output {
   readonly stderr: string;
 }
 
-/** Copies the checkout to `root`, commits it with a fixed author and date, and installs what it depends on. */
+/** Copies the checkout to `root`, commits it with a fixed author and date, and installs its dependencies. */
 export async function copyCheckout(root: string): Promise<Scratch> {
   const { stdout } = await run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], ROOT);
   for (const path of stdout.split("\0").filter((path) => path !== "")) {
@@ -27,7 +27,7 @@ export async function copyCheckout(root: string): Promise<Scratch> {
   }
   await run(["git", "init", "--quiet"], root);
   await run(["git", "add", "--all"], root);
-  await run(["git", "commit", "--quiet", "--message", "As it is now"], root);
+  await run(["git", "commit", "--quiet", "--message", "Current files"], root);
   await run([process.execPath, "install", "--frozen-lockfile"], root);
   return {
     root,
@@ -37,7 +37,7 @@ export async function copyCheckout(root: string): Promise<Scratch> {
   };
 }
 
-/** Runs a command and returns what it said; throws when it fails. */
+/** Runs a command and returns its output. Throws when it fails. */
 export async function run(command: string[], cwd: string, env: Record<string, string> = {}): Promise<Output> {
   const output = await start(command, cwd, env);
   if (output.exitCode === 0) return output;
@@ -46,7 +46,7 @@ export async function run(command: string[], cwd: string, env: Record<string, st
 
 // --- internal ---
 
-/** The same commit each time: its hash and date are part of nothing but the date is part of every archive. */
+/** Fixed, because every archive contains the commit's date. */
 const COMMIT = {
   GIT_AUTHOR_NAME: "test",
   GIT_AUTHOR_EMAIL: "test@example.com",

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const SERVICE = join(import.meta.dir, "../../scripts/release/service");
+const SERVICE = join(import.meta.dir, "../../deploy");
 
 test.skipIf(!Bun.which("python3"))(
   "the launchd agent is a property list that starts the installed binary",
@@ -29,7 +29,7 @@ test.skipIf(!Bun.which("systemd-analyze"))(
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "unit-"));
     try {
-      // The check wants the program to be there, so any that is takes its place.
+      // The check needs a program that exists.
       const unit = await Bun.file(join(SERVICE, "cache-proxy.service")).text();
       const path = join(folder, "cache-proxy.service");
       await Bun.write(

@@ -11,7 +11,7 @@ const [testing, releasing] = await Promise.all(
 test.each([
   ["test.yml", testing!],
   ["release.yml", releasing!],
-])("%s uses actions by their whole commit, and the Bun that package.json names", (_, text) => {
+])("%s pins actions to full commits, and uses the Bun that package.json names", (_, text) => {
   const actions = [...text.matchAll(/uses: (\S+)(.*)/g)];
   expect(actions.length).toBeGreaterThan(0);
   for (const [, action, version] of actions) {

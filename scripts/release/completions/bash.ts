@@ -1,6 +1,6 @@
 import { type Flag, readFlags } from "../flags.ts";
 
-/** Renders the completion for bash 3.2 and later (macOS still ships 3.2); needs no bash-completion package. */
+/** Renders the completion for bash 3.2 (which macOS ships) and later, without the bash-completion package. */
 export function bashCompletion(flags: readonly Flag[] = readFlags()): string {
   return `# bash completion for cache-proxy
 _cache_proxy() {
@@ -22,7 +22,7 @@ complete -F _cache_proxy cache-proxy
 
 // --- internal ---
 
-/** After a flag that takes a value comes one of its choices, or a word that we cannot know. */
+/** A flag with a value completes to its choices, or to nothing when any value is possible. */
 function valueBranch({ name, value, choices }: Flag): string[] {
   if (value === undefined) return [];
   const words = choices.length > 0 ? `($(compgen -W "${choices.join(" ")}" -- "$word"))` : "()";

@@ -13,7 +13,7 @@ ${lines.join("\n")}
 
 // --- internal ---
 
-/** `-x`: the flag needs a value, and it is no file. */
+/** `-x`: the flag takes a value that is not a file name. */
 function valueOptions({ value, choices }: Flag): string {
   if (value === undefined) return "";
   return choices.length > 0 ? `-x -a '${choices.join(" ")}' ` : "-x ";

@@ -1,6 +1,6 @@
 import { type Flag, readFlags } from "../flags.ts";
 
-/** Renders the completion function `_cache-proxy`, to be put into a folder of zsh's `fpath`. */
+/** Renders the completion function `_cache-proxy`, for a folder in zsh's `fpath`. */
 export function zshCompletion(flags: readonly Flag[] = readFlags()): string {
   const specs = flags.map((flag) => `  '${quote(spec(flag))}'`);
   return `#compdef cache-proxy
@@ -11,7 +11,7 @@ ${specs.join(" \\\n")}
 
 // --- internal ---
 
-/** `--flag=[description]:value:(choices)`, see "_arguments" in zshcompsys(1). */
+/** `--flag=[description]:value:(choices)`; see "_arguments" in zshcompsys(1). */
 function spec({ name, description, value, choices, repeatable }: Flag): string {
   const text = description.replace(/[\\[\]:]/g, "\\$&");
   if (value === undefined) return `--${name}[${text}]`;
