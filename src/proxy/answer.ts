@@ -1,8 +1,8 @@
 import type { StreamDialect } from "../request/dialect.ts";
-import { overflowError } from "../request/failure.ts";
+import { finalError } from "../request/failure.ts";
 import type { Observation } from "../request/observer.ts";
 import type { ClientRequest } from "../request/request.ts";
-import { causeOf } from "../upstream/cause.ts";
+import { BadAnswer, failureOf } from "../upstream/cause.ts";
 import { nameOf, type Upstream } from "../upstream/upstream.ts";
 import { type Chunks, gather, type Pings, settles, streamOf } from "./chunks.ts";
 import { proxyError } from "./errors.ts";
@@ -13,6 +13,8 @@ import type { Limits } from "./limits.ts";
 /** A request that was sent to the upstream, with all that its answer depends on. */
 export interface Exchange {
   readonly request: ClientRequest;
+  /** The web page that asks, which the guard has let pass. */
+  readonly origin: string | null;
   /** Settles with the upstream's status and headers. */
   readonly call: Promise<Response>;
   /** `performance.now()` when it was sent. */
@@ -36,10 +38,7 @@ export async function answer(exchange: Exchange): Promise<Response> {
     return await inTime(await call, exchange, dialect);
   } catch (error) {
     noteNoAnswer(exchange);
-    return proxyError(
-      502,
-      `cannot reach llama-server at ${nameOf(upstream)}: ${causeOf(error)}; start it or pass --upstream`,
-    );
+    return proxyError(502, failureOf(error, nameOf(upstream)));
   }
 }
 
@@ -50,7 +49,7 @@ interface Head {
   readonly headers: Headers;
 }
 
-/** Throws for a status that HTTP does not have. */
+/** Throws for an answer that cannot be passed on. */
 async function inTime(
   response: Response,
   exchange: Exchange,
@@ -60,7 +59,7 @@ async function inTime(
   const head = { status: validStatus(response), headers: responseHeaders(response.headers) };
   const chunks = observed(response, response.body, exchange);
   if (!chunks) return new Response(null, head);
-  if (mayBeOverflow(response, exchange)) return await overflowOrSame(chunks, head, limits);
+  if (mayBeFinal(response, exchange)) return await finalOrSame(chunks, head, limits);
   if (isShort(response, limits))
     return new Response(bodyOf(await gather(chunks, limits.heldBytes, limits.heldMs)), head);
   return new Response(streamOf(chunks, pingsFor(response, exchange, dialect)), head);
@@ -78,8 +77,22 @@ function late(exchange: Exchange, dialect: StreamDialect): Response {
   );
   const watched = reportingNoAnswer(events, exchange);
   return new Response(streamOf(watched, { ping: dialect.ping, firstMs: 0, everyMs: limits.nextPingMs }), {
-    headers: { "content-type": "text/event-stream", "cache-control": "no-cache" },
+    headers: lateHeaders(exchange.origin),
   });
+}
+
+/** As llama-server's (tools/server/server-http.cpp), with which a browser lets its page read the answer, and nginx buffers none of it. */
+function lateHeaders(origin: string | null): Record<string, string> {
+  return {
+    "content-type": "text/event-stream",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",
+    ...(origin !== null && {
+      "access-control-allow-origin": origin,
+      "access-control-allow-credentials": "true",
+      vary: "Origin",
+    }),
+  };
 }
 
 async function* reportingNoAnswer(events: Chunks, exchange: Exchange): Chunks {
@@ -131,10 +144,14 @@ async function* observedChunks(
   }
 }
 
-function validStatus({ status, body }: Response): number {
-  if (status >= 200 && status <= 599) return status;
+/** Throws for what cannot be passed on: a status that HTTP does not have, a body in a coding that fetch has not removed. */
+function validStatus({ status, headers, body }: Response): number {
+  const coding = headers.get("transfer-encoding") ?? "chunked";
+  if (status >= 200 && status <= 599 && coding.toLowerCase() === "chunked") return status;
   void body?.cancel();
-  throw new Error(`it answered with status ${status}, which HTTP does not have`);
+  throw new BadAnswer(
+    coding === "chunked" ? `HTTP has no status ${status}` : "its transfer-encoding is not supported",
+  );
 }
 
 /**
@@ -161,21 +178,22 @@ function isShort({ headers }: Response, { heldBytes }: Limits): boolean {
   return length !== null && Number(length) <= heldBytes && headers.has("content-type");
 }
 
-function mayBeOverflow({ status, headers }: Response, { request }: Exchange): boolean {
+/** Of Anthropic's endpoints only: their client acts on the words and on the status of an error (docs/claude-code.md). */
+function mayBeFinal({ status, headers }: Response, { request }: Exchange): boolean {
   const isJson = headers.get("content-type")?.startsWith("application/json") === true;
   return (
-    status === 400 && request.endpoint?.shape === "anthropic" && isJson && !headers.has("content-encoding")
+    (status === 400 || status === 500) &&
+    request.endpoint?.shape === "anthropic" &&
+    isJson &&
+    !headers.has("content-encoding")
   );
 }
 
-async function overflowOrSame(
-  chunks: Chunks,
-  head: Head,
-  { errorBytes, errorMs }: Limits,
-): Promise<Response> {
+/** An error that repeating cannot cure, as one that makes the client stop or compact; any other body unchanged. */
+async function finalOrSame(chunks: Chunks, head: Head, { errorBytes, errorMs }: Limits): Promise<Response> {
   const body = await gather(chunks, errorBytes, errorMs);
-  const overflow = body instanceof Uint8Array ? overflowError(body) : undefined;
-  return new Response(overflow ? JSON.stringify(overflow) : bodyOf(body), head);
+  const error = body instanceof Uint8Array ? finalError(head.status, body) : undefined;
+  return error ? Response.json(error, { ...head, status: 400 }) : new Response(bodyOf(body), head);
 }
 
 function bodyOf(body: Uint8Array | Chunks): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {

@@ -2,7 +2,7 @@ import type { Observer } from "../request/observer.ts";
 import { type BodyFacts, describe, type RequestHead, readHead } from "../request/request.ts";
 import { nameOf, type Upstream } from "../upstream/upstream.ts";
 import { answer } from "./answer.ts";
-import { freeBody, readBody, TOO_LARGE } from "./body.ts";
+import { bodyFault, freeBody, readBody, TOO_LARGE } from "./body.ts";
 import { proxyError } from "./errors.ts";
 import { requestHeaders } from "./headers.ts";
 import type { Limits } from "./limits.ts";
@@ -31,9 +31,11 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
   const { limits, upstream, observer } = settings;
   const { method, headers, signal } = request;
   const target = targetOf(request.url);
-  if (!target || wantsTunnel(headers)) return noTunnels();
+  if (!target) return refused(noTunnels(), observer);
+  const refusal = refusalOf(request);
+  if (refusal) return refused(refusal, observer);
   const body = await readBody(request, limits.requestBytes);
-  if (body === TOO_LARGE) return tooLarge(limits);
+  if (body === TOO_LARGE) return refused(tooLarge(limits), observer);
   upstream.noteCredentials(headers);
   const head = readHead(method, target.path, headers, arrivedAt);
   const before = body?.length;
@@ -47,7 +49,8 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
   const call = send(request, repaired?.body, `${nameOf(upstream)}${target.path}${target.query}`);
   observation.sent();
   const sentAt = performance.now();
-  return await answer({ request: described, call, sentAt, signal, upstream, observation, limits });
+  const origin = headers.get("origin");
+  return await answer({ request: described, origin, call, sentAt, signal, upstream, observation, limits });
 }
 
 // --- internal ---
@@ -93,19 +96,31 @@ async function send(
   return await call;
 }
 
+function refused(response: Response, observer: Observer): Response {
+  observer.refused(response.status);
+  return response;
+}
+
+/** The answer to a request that cannot be forwarded whole; `undefined` for all others. */
+function refusalOf(request: Request): Response | undefined {
+  const { method, headers } = request;
+  // Only WebSockets: any other `upgrade` (Java's h2c) may be ignored, https://www.rfc-editor.org/rfc/rfc9110#section-7.8
+  if (method === "CONNECT" || headers.get("upgrade")?.toLowerCase() === "websocket") return noTunnels();
+  // https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1; Bun.serve has met the one expectation that there is.
+  const expectation = headers.get("expect")?.toLowerCase() ?? "100-continue";
+  if (expectation !== "100-continue") return proxyError(417, "only `Expect: 100-continue` can be met");
+  const fault = bodyFault(request);
+  return fault === undefined ? undefined : proxyError(400, fault);
+}
+
 function tooLarge({ requestBytes }: Limits): Response {
-  const refused = proxyError(
+  const refusal = proxyError(
     413,
     `the request body is larger than ${requestBytes} bytes; nothing was forwarded`,
   );
   // The rest of the body is still on its way; without this the client would go on sending it.
-  refused.headers.set("connection", "close");
-  return refused;
-}
-
-function wantsTunnel(headers: Headers): boolean {
-  // Only WebSockets: any other `upgrade` (Java's h2c) may be ignored, https://www.rfc-editor.org/rfc/rfc9110#section-7.8
-  return headers.get("upgrade")?.toLowerCase() === "websocket";
+  refusal.headers.set("connection", "close");
+  return refusal;
 }
 
 function noTunnels(): Response {

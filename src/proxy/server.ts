@@ -38,7 +38,10 @@ export function startProxy(settings: ProxySettings): Proxy {
     development: false,
     // Else two proxies on one port would share the requests at random (SO_REUSEPORT).
     reusePort: false,
-    fetch: (request) => answer(request, { ...settings, limits }),
+    fetch: (request, { pendingRequests }) =>
+      pendingRequests > limits.inFlight
+        ? overloaded(limits, settings)
+        : answer(request, { ...settings, limits }),
     error: () => proxyError(500, "internal error in cache-proxy; please report it"),
   });
   return {
@@ -60,9 +63,19 @@ export function startProxy(settings: ProxySettings): Proxy {
 const OWN = "/cache-proxy/";
 
 async function answer(request: Request, settings: ProxySettings & ForwardSettings): Promise<Response> {
-  const reason = refusal(request.headers, settings);
-  if (reason) return proxyError(403, reason);
-  const path = targetOf(request.url)?.path;
+  const { method, headers, url } = request;
+  const path = targetOf(url)?.path;
+  const reason = refusal({ method, path, headers }, settings);
+  if (reason) {
+    settings.observer.refused(403);
+    return proxyError(403, reason);
+  }
   if (!path?.startsWith(OWN)) return await forward(request, settings);
   return (await settings.own?.(request)) ?? proxyError(404, `there is nothing at ${path}`);
+}
+
+/** Claude Code tries again after a 529. */
+function overloaded({ inFlight }: Limits, { observer }: ProxySettings): Response {
+  observer.refused(529);
+  return proxyError(529, `${inFlight} requests are waiting for the upstream already; try again later`);
 }

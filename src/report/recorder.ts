@@ -15,6 +15,8 @@ export interface Listener {
   /** The answer has begun: the prefill is over. Left out when the request ends before. */
   answering?(request: RunningRequest): void;
   ended?(record: RequestRecord): void;
+  /** The proxy answered a request itself, with this status: nothing was forwarded. */
+  refused?(status: number): void;
   /** A request that is not for inference ended: probes, token counts, lists of models. */
   passed?(outcome: Outcome, status: number | undefined): void;
 }
@@ -37,13 +39,19 @@ export class Recorder implements Observer {
     return this.#backlog.failures;
   }
 
+  refused(status: number): void {
+    this.#backlog.add(() => this.#tell((listener) => listener.refused?.(status)));
+  }
+
   begin(request: ClientRequest): Observation {
-    const tell: Tell = (news) => {
-      for (const listener of this.#listeners) this.#backlog.contain(() => news(listener));
-    };
+    const tell: Tell = (news) => this.#tell(news);
     if (!request.endpoint?.isInference) return new Passing(request, this.#backlog, tell);
     this.#lastId += 1;
     return new Recording(this.#lastId, request.endpoint.path, request, this.#backlog, tell);
+  }
+
+  #tell(news: (listener: Listener) => void): void {
+    for (const listener of this.#listeners) this.#backlog.contain(() => news(listener));
   }
 
   /** Tells the listeners now what they have not heard yet. */

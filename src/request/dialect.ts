@@ -15,7 +15,8 @@ export const ANTHROPIC_STREAM: StreamDialect = {
 
 export const OPENAI_STREAM: StreamDialect = {
   // A comment, https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes: OpenAI has no ping event.
-  ping: Buffer.from(": waiting for the upstream\n\n"),
+  // Without a blank line, of which openai-go before 3.51 makes an empty event that it cannot parse (openai/openai-go#556).
+  ping: Buffer.from(": waiting for the upstream\n"),
   // OpenAI's clients raise the `error` member of any event's data.
   failure: (status, body) =>
     Buffer.from(`data: ${JSON.stringify({ error: { ...lateError(status, body).error, code: status } })}\n\n`),

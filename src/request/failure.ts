@@ -6,11 +6,11 @@ export interface AnthropicError {
 
 /**
  * Turns llama-server's context overflow into the one error that makes Claude Code compact instead of failing.
- * Returns `undefined` for every other body: they pass as they are.
+ * Returns `undefined` for every other body: they pass unchanged.
  */
 export function overflowError(body: Uint8Array): AnthropicError | undefined {
   const error = member(parse(body), "error");
-  // llama.cpp tools/server/server-common.cpp, format_error_response; both counts stand beside the message.
+  // llama.cpp tools/server/server-common.cpp, format_error_response; both counts are next to the message.
   if (member(error, "type") !== "exceed_context_size_error") return undefined;
   const tokens = member(error, "n_prompt_tokens");
   const maximum = member(error, "n_ctx");
@@ -19,21 +19,33 @@ export function overflowError(body: Uint8Array): AnthropicError | undefined {
 }
 
 /**
- * An upstream's error as an error event can carry it when the status is already spent. An error in Anthropic's shape
+ * An upstream's error with this status that comes again however often the request is sent, in the words that make Claude Code act:
+ * compact after an overflow, stop after anything that a template or a parser refuses (llama-server answers those with status 500,
+ * which Claude Code tries 11 times). Returns `undefined` for every other error.
+ */
+export function finalError(status: number, body: Uint8Array): AnthropicError | undefined {
+  if (status === 400) return overflowError(body);
+  const message = status === 500 ? messageOf(parse(body)) : undefined;
+  return message !== undefined && FINAL.test(message)
+    ? anthropicError("invalid_request_error", message)
+    : undefined;
+}
+
+/**
+ * An upstream's error as an error event can carry it when the status is already sent. An error in Anthropic's shape
  * stays as it is; 429, 503 and 529 become `overloaded_error`, which Claude Code answers with a streaming retry.
  */
 export function lateError(status: number, body: Uint8Array): AnthropicError {
   const value = parse(body);
   const message = messageOf(value) ?? textOf(body) ?? `the upstream answered with status ${status}`;
   if (OVERLOADED.has(status)) return anthropicError("overloaded_error", message);
-  return (
-    (status === 400 ? overflowError(body) : undefined) ??
-    asAnthropic(value) ??
-    anthropicError(typeFor(status), message)
-  );
+  return finalError(status, body) ?? asAnthropic(value) ?? anthropicError(typeFor(status), message);
 }
 
 // --- internal ---
+
+/** llama.cpp: common/jinja and minja ("Jinja Exception"), nlohmann::json ("parse_error"), tools/server/server-common.cpp (images). */
+const FINAL = /Jinja Exception|\bparse_error\b|image input is not supported/i;
 
 const OVERLOADED: ReadonlySet<number> = new Set([429, 503, 529]);
 

@@ -3,6 +3,8 @@ import type { ClientRequest } from "./request.ts";
 /** Hears about every forwarded request as it happens. It never throws and never waits, so that no client notices it. */
 export interface Observer {
   begin(request: ClientRequest): Observation;
+  /** A request that the proxy answered itself, with this status: nothing was forwarded. */
+  refused(status: number): void;
 }
 
 /** One request's story after `begin`; the calls come in this order. The callee reads the clock in each of them. */

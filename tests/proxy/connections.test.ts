@@ -262,3 +262,24 @@ describe("idle connections", () => {
     await client.until("late");
   }, 20_000);
 });
+
+describe("an upstream's last bytes", () => {
+  // Bun 1.4.5's fetch itself drops bytes that arrive together with the end of the connection, see limits.test.ts.
+  test.each([50, 40_010, 3_000_000])(
+    "%d of them reach the client before its connection breaks",
+    async (size) => {
+      await using upstream = await startUpstream(async (connection) => {
+        connection.write(`${chunkedHead()}${chunkOf("y".repeat(size))}`);
+        await connection.drained();
+        connection.write(chunkOf("event: error\ndata: {}\n\n"));
+        await Bun.sleep(50);
+        connection.end();
+      });
+      await using proxy = proxyTo(upstream.origin);
+      using client = await request(proxy.port, "POST /v1/messages", [], "{}");
+      await client.ended;
+      expect(client.received).toContain("event: error\ndata: {}\n\n");
+      expect(client.received).not.toEndWith("0\r\n\r\n");
+    },
+  );
+});

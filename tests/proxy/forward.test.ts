@@ -204,6 +204,16 @@ describe("request headers", () => {
   });
 });
 
+/** Sends bytes that the proxy answers itself with this status; nothing reaches the upstream. */
+async function refused(bytes: string, status: number): Promise<void> {
+  await using upstream = await answerOk();
+  await using proxy = proxyTo(upstream.origin);
+  using client = await rawClient(proxy.port);
+  client.write(bytes);
+  expect(await client.until("\r\n\r\n")).toStartWith(`HTTP/1.1 ${status} `);
+  expect(upstream.requests).toEqual([]);
+}
+
 /** An observer that keeps what it learns about bodies. */
 function noting(): { changes: BodyChange[]; observer: Observer } {
   const changes: BodyChange[] = [];
@@ -211,7 +221,7 @@ function noting(): { changes: BodyChange[]; observer: Observer } {
     ...NOBODY.begin({} as ClientRequest),
     rewritten: (change: BodyChange) => void changes.push(change),
   };
-  return { changes, observer: { begin: () => observation } };
+  return { changes, observer: { begin: () => observation, refused() {} } };
 }
 
 describe("request bodies", () => {
@@ -234,6 +244,35 @@ describe("request bodies", () => {
     expect(arrived.body.toString()).toBe("abcde");
     expect(arrived.header("content-length")).toBe("5");
     expect(arrived.header("transfer-encoding")).toBeUndefined();
+  });
+
+  test("two equal lengths count as one, different ones are refused", async () => {
+    const arrived = await forwarded(
+      "POST /x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ncontent-length: 5\r\n\r\nhello",
+    );
+    expect(arrived.body.toString()).toBe("hello");
+    expect(arrived.lines.filter((line) => /^content-length:/i.test(line))).toEqual(["Content-Length: 5"]);
+    await refused(
+      "POST /x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
+      400,
+    );
+  });
+
+  test("what cannot be forwarded whole is refused, not forwarded in part", async () => {
+    await refused("GET /x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\nhello", 400);
+    await refused("CONNECT /x HTTP/1.1\r\nhost: localhost\r\n\r\n", 501);
+    await refused("POST /x HTTP/1.1\r\nhost: localhost\r\nexpect: tea\r\ncontent-length: 1\r\n\r\nx", 417);
+  });
+
+  test("a body in many tiny chunks takes memory for its bytes, not for its chunks", async () => {
+    await using upstream = await answerOk();
+    await using proxy = proxyTo(upstream.origin);
+    using client = await rawClient(proxy.port);
+    client.write("POST /x HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
+    client.write("1\r\nx\r\n".repeat(300_000));
+    client.write("0\r\n\r\n");
+    await client.until("HTTP/1.1 200 OK");
+    expect(upstream.requests[0]?.body.length).toBe(300_000);
   });
 
   test("a POST without a body stays one", async () => {
@@ -415,12 +454,22 @@ describe("answers", () => {
     expect(await (await fetch(proxy.url)).text()).toBe("all of it");
   });
 
+  test("a transfer coding that fetch leaves in place becomes a 502", async () => {
+    await using upstream = await startUpstream((connection) =>
+      connection.write("HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+    );
+    await using proxy = proxyTo(upstream.origin);
+    const answer = await fetch(proxy.url);
+    expect(answer.status).toBe(502);
+    expect(await ownError(answer)).toContain("transfer-encoding is not supported");
+  });
+
   test("a status that HTTP does not have becomes a 502", async () => {
     await using upstream = await startUpstream((connection) => connection.write(answerText("x", "999 Odd")));
     await using proxy = proxyTo(upstream.origin);
     const answer = await fetch(proxy.url);
     expect(answer.status).toBe(502);
-    expect(await ownError(answer)).toContain("it answered with status 999");
+    expect(await ownError(answer)).toContain("HTTP has no status 999");
   });
 });
 

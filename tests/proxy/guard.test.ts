@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { hostname } from "node:os";
 import { isLoopback, refusal } from "../../src/proxy/guard.ts";
 import { ownError, proxyTo } from "../support/proxy.ts";
 import { answerText, startUpstream } from "../support/upstream.ts";
@@ -6,8 +7,12 @@ import { answerText, startUpstream } from "../support/upstream.ts";
 const LOOPBACK = { host: "127.0.0.1", allowHosts: ["llm.example", "nas"] };
 const EVERYWHERE = { host: "0.0.0.0", allowHosts: [] };
 
+function reasonFor(headers: Record<string, string>, settings = LOOPBACK, path = "/x"): string | undefined {
+  return refusal({ method: "GET", path, headers: new Headers(headers) }, settings);
+}
+
 function refused(headers: Record<string, string>, settings = LOOPBACK): boolean {
-  return refusal(new Headers(headers), settings) !== undefined;
+  return reasonFor(headers, settings) !== undefined;
 }
 
 describe("Host on a loopback address", () => {
@@ -32,6 +37,10 @@ describe("Host on a loopback address", () => {
     "host.containers.internal",
     "host.lima.internal",
     "host.orb.internal",
+    "host.rancher-desktop.internal",
+    "host.k3d.internal",
+    "host.minikube.internal",
+    hostname(),
     "HOST.DOCKER.INTERNAL.",
     "llm.example",
     "LLM.example:8081",
@@ -68,8 +77,11 @@ describe("Host on a loopback address", () => {
     expect(refused({ host })).toBe(true);
   });
 
-  test("a request without Host is refused", () => {
+  test("a request without Host is refused, but for a load balancer's health check", () => {
     expect(refused({})).toBe(true);
+    expect(reasonFor({}, LOOPBACK, "/cache-proxy/health")).toBeUndefined();
+    expect(reasonFor({}, LOOPBACK, "/cache-proxy/stats.json")).toBeDefined();
+    expect(reasonFor({ host: "evil.example" }, LOOPBACK, "/cache-proxy/health")).toBeDefined();
   });
 
   test.each(["localhost", "::1", "127.0.0.1", "127.0.0.2"])("the rule holds for a proxy at %s", (host) => {
@@ -110,6 +122,11 @@ describe("Origin", () => {
     "http://203.0.113.5",
     "http://localhost@evil.example",
     "null",
+    "HTTPS://evil.example",
+    "HTTP://EVIL.EXAMPLE",
+    "ftp://evil.example",
+    "ftp://localhost",
+    "wss://evil.example",
     "evil.example",
     "http://",
     "",
@@ -118,11 +135,31 @@ describe("Origin", () => {
     expect(refused({ host, origin })).toBe(true);
   });
 
-  test("a page may talk to where it came from", () => {
-    expect(refused({ host: "192.168.1.7:8081", origin: "http://192.168.1.7:8081" }, EVERYWHERE)).toBe(false);
-    expect(refused({ host: "workstation.lan:8081", origin: "http://Workstation.lan:8081" }, EVERYWHERE)).toBe(
-      false,
-    );
+  test("a page may talk to where it came from, if that is an address or a name of this machine", () => {
+    const asks = (name: string, allowHosts: string[] = []) =>
+      refused({ host: `${name}:8081`, origin: `http://${name}:8081` }, { host: "0.0.0.0", allowHosts });
+    expect(asks("192.168.1.7")).toBe(false);
+    expect(asks(hostname())).toBe(false);
+    expect(asks("workstation.lan")).toBe(true);
+    expect(asks("workstation.lan", ["workstation.lan"])).toBe(false);
+    expect(asks("evil.example")).toBe(true);
+  });
+
+  test("a rebound page that sends no Origin is known by Sec-Fetch-Site", () => {
+    const page = { host: "evil.example:8081", "sec-fetch-site": "same-origin" };
+    expect(refused(page, EVERYWHERE)).toBe(true);
+    expect(refused({ ...page, host: "192.168.1.7:8081" }, EVERYWHERE)).toBe(false);
+  });
+
+  test("images, frames and scripts of another page are refused, a link and an address typed in are not", () => {
+    const from = (site: string, mode: string, dest: string) =>
+      refused({ host, "sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": dest });
+    expect(from("cross-site", "no-cors", "image")).toBe(true);
+    expect(from("cross-site", "navigate", "iframe")).toBe(true);
+    expect(from("cross-site", "cors", "empty")).toBe(true);
+    expect(from("cross-site", "navigate", "document")).toBe(false);
+    expect(from("none", "navigate", "document")).toBe(false);
+    expect(from("same-origin", "cors", "empty")).toBe(false);
   });
 
   test("a page elsewhere is refused on every address", () => {
@@ -147,7 +184,7 @@ describe("a refusal", () => {
     expect(upstream.requests).toEqual([]);
   });
 
-  test("goes for the proxy's own pages too", async () => {
+  test("covers the proxy's own pages too", async () => {
     await using proxy = proxyTo("http://127.0.0.1:9", { own: () => new Response("figures") });
     const answer = await fetch(`${proxy.url}/cache-proxy/`, { headers: { host: "evil.example" } });
     expect(answer.status).toBe(403);
@@ -163,8 +200,13 @@ describe("a refusal", () => {
   });
 
   test("stays short whatever the header holds", () => {
-    const reason = refusal(new Headers({ host: "x".repeat(5000) + "/" }), LOOPBACK);
-    expect(reason?.length).toBeLessThan(300);
+    const long = "x".repeat(5000);
+    for (const headers of [
+      { host: `${long}/` },
+      { host: long },
+      { host: "localhost", origin: `http://${long}` },
+    ])
+      expect(reasonFor(headers)?.length).toBeLessThan(300);
   });
 });
 

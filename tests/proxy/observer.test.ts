@@ -20,6 +20,10 @@ class Listening implements Observer {
     });
   }
 
+  refused(status: number): void {
+    this.calls.push(["refused", status]);
+  }
+
   begin(begun: ClientRequest): Observation {
     this.requests.push(begun);
     return {

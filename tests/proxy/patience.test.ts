@@ -12,8 +12,15 @@ import {
 } from "../support/upstream.ts";
 
 const PING = 'event: ping\ndata: {"type": "ping"}\n\n';
-const COMMENT = ": waiting for the upstream\n\n";
-const OPENAI_PATHS = ["/v1/chat/completions", "/v1/completions", "/v1/responses", "/completion"];
+const COMMENT = ": waiting for the upstream\n";
+const OPENAI_PATHS = [
+  "/v1/chat/completions",
+  "/api/chat",
+  "/upstream/qwen/v1/chat/completions",
+  "/v1/completions",
+  "/v1/responses",
+  "/completion",
+];
 
 /** So short that a test sees pings at once, and so long that no test can see one. */
 const SHORT = { firstPingMs: 5, nextPingMs: 5 };
@@ -35,12 +42,16 @@ interface Waiting extends AsyncDisposable {
 }
 
 /** A streaming request that has had two pings and no answer. */
-async function waiting(path = "/v1/messages?beta=true", ping = PING): Promise<Waiting> {
+async function waiting(
+  path = "/v1/messages?beta=true",
+  ping = PING,
+  headers: string[] = [],
+): Promise<Waiting> {
   const arrived = Promise.withResolvers<Connection>();
   const stack = new AsyncDisposableStack();
   const upstream = stack.use(await startUpstream(arrived.resolve));
   const proxy = stack.use(patientProxy(upstream, SHORT));
-  const client = stack.use(await request(proxy.port, `POST ${path}`, [], "{}"));
+  const client = stack.use(await request(proxy.port, `POST ${path}`, headers, "{}"));
   const connection = await arrived.promise;
   await until(client, (body) => body.startsWith(ping + ping));
   return { client, connection, [Symbol.asyncDispose]: () => stack.disposeAsync() };
@@ -65,6 +76,17 @@ describe("an upstream that keeps silent", () => {
     await using late = await waiting();
     expect(late.client.received).toStartWith("HTTP/1.1 200 OK\r\n");
     expect(late.client.received.toLowerCase()).toContain("content-type: text/event-stream\r\n");
+  });
+
+  test("the head is what a buffering proxy and a web page need", async () => {
+    await using late = await waiting("/v1/chat/completions", COMMENT, ["origin: http://localhost:3000"]);
+    const head = late.client.received.toLowerCase();
+    expect(head).toContain("x-accel-buffering: no\r\n");
+    expect(head).toContain("access-control-allow-origin: http://localhost:3000\r\n");
+    expect(head).toContain("access-control-allow-credentials: true\r\n");
+    expect(head).toContain("vary: origin\r\n");
+    await using other = await waiting();
+    expect(other.client.received.toLowerCase()).not.toContain("access-control");
   });
 
   test("then the upstream's bytes, unchanged, with no ping inside an event", async () => {

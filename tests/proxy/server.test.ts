@@ -33,6 +33,20 @@ describe("listening", () => {
   });
 });
 
+test("more requests at once than fetch sends get a 529 instead of silence", async () => {
+  const arrived: Connection[] = [];
+  await using upstream = await startUpstream((connection) => void arrived.push(connection));
+  await using proxy = proxyTo(upstream.origin, { limits: { inFlight: 2 } });
+  const running = [1, 2].map(() => fetch(proxy.url, { method: "POST", body: "x" }));
+  while (arrived.length < 2) await Bun.sleep(1);
+  const refused = await fetch(proxy.url, { method: "POST", body: "x" });
+  expect(refused.status).toBe(529);
+  expect(await refused.json()).toMatchObject({ type: "error", error: { type: "overloaded_error" } });
+  for (const connection of arrived) connection.write(answerText("ok"));
+  for (const answer of running) expect(await (await answer).text()).toBe("ok");
+  expect(arrived).toHaveLength(2);
+});
+
 describe("stop", () => {
   test("accepts nothing more, and lets running requests finish", async () => {
     const arrived = Promise.withResolvers<Connection>();
@@ -208,16 +222,27 @@ describe("errors of the upstream", () => {
     },
   );
 
+  test.each([
+    "Error: Jinja Exception: System message must be at the beginning.",
+    "[json.exception.parse_error.101] parse error at line 1, column 5: syntax error",
+    "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+  ])("one that comes again however often it is tried makes the client stop: %s", async (message) => {
+    const error = { error: { code: 500, message, type: "server_error" } };
+    const answer = await answered("/v1/messages", answerText(JSON.stringify(error), "500 X", json));
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toEqual({ type: "error", error: { type: "invalid_request_error", message } });
+  });
+
   const SAME: [name: string, path: string, status: string, lines: string[], body: string][] = [
     ["on another path", "/v1/chat/completions", "400 X", json, JSON.stringify(overflow)],
     ["with another status", "/v1/messages", "500 X", json, JSON.stringify(overflow)],
     ["with another type", "/v1/messages", "400 X", ["content-type: text/plain"], JSON.stringify(overflow)],
     ["compressed", "/v1/messages", "400 X", [...json, "content-encoding: x"], JSON.stringify(overflow)],
     ["of another kind", "/v1/messages", "400 X", json, '{ "error": {"type":"invalid_request_error"} }'],
-    ["that is no JSON", "/v1/messages", "400 X", json, "{"],
+    ["that is not JSON", "/v1/messages", "400 X", json, "{"],
     ["that is large", "/v1/messages", "400 X", json, `{"error":"${"x".repeat(200_000)}"}`],
   ];
-  test.each(SAME)("one %s passes as it is", async (_name, path, status, lines, body) => {
+  test.each(SAME)("one %s passes unchanged", async (_name, path, status, lines, body) => {
     const answer = await answered(path, answerText(body, status, lines));
     expect(answer.status).toBe(Number(status.slice(0, 3)));
     expect(await answer.text()).toBe(body);

@@ -9,4 +9,4 @@ const UNOBSERVED: Observation = Object.freeze({
 });
 
 /** An observer that looks away. */
-export const NOBODY: Observer = Object.freeze({ begin: () => UNOBSERVED });
+export const NOBODY: Observer = Object.freeze({ begin: () => UNOBSERVED, refused() {} });
