@@ -3,6 +3,7 @@ import { type BodyFacts, describe, type RequestHead, readHead } from "../request
 import { nameOf, type Upstream } from "../upstream/upstream.ts";
 import { answer } from "./answer.ts";
 import { bodyFault, freeBody, readBody, TOO_LARGE } from "./body.ts";
+import { decompress, isCompressed } from "./decode.ts";
 import { proxyError } from "./errors.ts";
 import { requestHeaders } from "./headers.ts";
 import type { Limits } from "./limits.ts";
@@ -40,13 +41,19 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
   const head = readHead(method, target.path, headers, arrivedAt);
   const before = body?.length;
   const repaired = body && (await repairBody(body, head, settings));
+  if (repaired === TOO_LARGE) return refused(tooLarge(limits), observer);
   const described = describe(head, repaired?.facts ?? {}, before);
   if (body && body !== repaired?.body) freeBody(body);
   const observation = observer.begin(described);
   if (repaired && before !== undefined)
     observation.rewritten({ before, after: repaired.body.length, notes: repaired.notes });
   signal.addEventListener("abort", () => observation.end("client_gone"));
-  const call = send(request, repaired?.body, `${nameOf(upstream)}${target.path}${target.query}`);
+  const call = send(
+    request,
+    headersFor(request, repaired),
+    repaired?.body,
+    `${nameOf(upstream)}${target.path}${target.query}`,
+  );
   observation.sent();
   const sentAt = performance.now();
   const origin = headers.get("origin");
@@ -55,15 +62,26 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
 
 // --- internal ---
 
-/** A compressed body is not looked at: to change it, it would have to be unpacked and packed again. */
+type Sent = Repaired & { readonly isDecompressed?: true };
+
+/** llama-server answers 415 to every compressed body, so that one is decompressed, repaired and forwarded as it is then. */
 async function repairBody(
   body: Uint8Array,
   head: RequestHead,
-  { repair }: ForwardSettings,
-): Promise<Repaired> {
+  { repair, limits }: ForwardSettings,
+): Promise<Sent | typeof TOO_LARGE> {
   const encoding = head.headers.get("content-encoding");
-  if (encoding === null) return await repair(body, head);
-  return { body, facts: {}, notes: [`forwarded unchanged: the body is compressed (${encoding})`] };
+  if (!isCompressed(encoding)) return await repair(body, head);
+  const plain = await decompress(body, encoding, limits.requestBytes);
+  if (plain === TOO_LARGE) return TOO_LARGE;
+  if (plain) return { ...(await repair(plain, head)), isDecompressed: true };
+  return { body, facts: {}, notes: [`forwarded unchanged: the body's encoding is not known (${encoding})`] };
+}
+
+function headersFor({ headers }: Request, sent: Sent | undefined): Headers {
+  const forwarded = requestHeaders(headers);
+  if (sent?.isDecompressed) forwarded.delete("content-encoding");
+  return forwarded;
 }
 
 /**
@@ -75,13 +93,14 @@ async function repairBody(
  * - `verbose: false`: else BUN_CONFIG_VERBOSE_FETCH in the environment would print the client's key on stderr.
  */
 async function send(
-  { method, headers, signal }: Request,
+  { method, signal }: Request,
+  headers: Headers,
   body: Uint8Array | undefined,
   url: string,
 ): Promise<Response> {
   const call = fetch(url, {
     method,
-    headers: requestHeaders(headers),
+    headers,
     body: (body ?? null) as Uint8Array<ArrayBuffer> | null,
     signal,
     redirect: "manual",

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { brotliCompressSync, deflateSync, zstdCompressSync } from "node:zlib";
 import type { BodyChange, Observer } from "../../src/request/observer.ts";
 import type { ClientRequest } from "../../src/request/request.ts";
 import { rawClient, request, unchunked } from "../support/client.ts";
@@ -328,23 +329,50 @@ describe("request bodies", () => {
     expect(seen).toEqual([["{}", "/v1/messages", "1"]]);
   });
 
-  test("a compressed body is forwarded unchanged, and the note says so", async () => {
+  const ENCODINGS: [encoding: string, body: Uint8Array<ArrayBuffer>][] = [
+    ["gzip", Bun.gzipSync("plain")],
+    ["GZIP", Bun.gzipSync("plain")],
+    ["deflate", deflateSync("plain")],
+    ["br", brotliCompressSync("plain")],
+    ["zstd", zstdCompressSync("plain")],
+    ["identity", Buffer.from("plain")],
+  ];
+  test.each(ENCODINGS)("%s: the plain body is repaired and forwarded", async (encoding, body) => {
+    await using upstream = await answerOk();
+    await using proxy = proxyTo(upstream.origin, {
+      repair: (bytes) => ({ body: Buffer.from(`${Buffer.from(bytes)}er`), notes: [], facts: {} }),
+    });
+    await fetch(`${proxy.url}/x`, { method: "POST", body, headers: { "content-encoding": encoding } });
+    expect(upstream.requests[0]?.body.toString()).toBe("plainer");
+    expect(upstream.requests[0]?.header("content-length")).toBe("7");
+    if (encoding !== "identity") expect(upstream.requests[0]?.header("content-encoding")).toBeUndefined();
+  });
+
+  test.each([
+    ["an unknown encoding", "compress", "x"],
+    ["two encodings", "gzip, br", "x"],
+    ["bytes that are not what they say", "gzip", "not gzip"],
+  ])("%s: forwarded unchanged, and the note says so", async (_name, encoding, body) => {
     await using upstream = await answerOk();
     const { changes, observer } = noting();
     await using proxy = proxyTo(upstream.origin, {
       repair: () => ({ body: new Uint8Array(), notes: [], facts: {} }),
       observer,
     });
-    const body = Bun.gzipSync("{}");
-    await fetch(`${proxy.url}/x`, { method: "POST", body, headers: { "content-encoding": "gzip" } });
-    expect(upstream.requests[0]?.body).toEqual(Buffer.from(body));
-    expect(changes).toEqual([
-      {
-        before: body.length,
-        after: body.length,
-        notes: ["forwarded unchanged: the body is compressed (gzip)"],
-      },
-    ]);
+    await fetch(`${proxy.url}/x`, { method: "POST", body, headers: { "content-encoding": encoding } });
+    expect(upstream.requests[0]?.body.toString()).toBe(body);
+    expect(upstream.requests[0]?.header("content-encoding")).toBe(encoding);
+    const notes = [`forwarded unchanged: the body's encoding is not known (${encoding})`];
+    expect(changes).toEqual([{ before: body.length, after: body.length, notes }]);
+  });
+
+  test("a body that is larger than the limit when it is plain is refused", async () => {
+    await using upstream = await answerOk();
+    await using proxy = proxyTo(upstream.origin, { limits: { requestBytes: 100_000 } });
+    const body = Bun.gzipSync("x".repeat(1_000_000));
+    const answer = await fetch(proxy.url, { method: "POST", body, headers: { "content-encoding": "gzip" } });
+    expect(answer.status).toBe(413);
+    expect(upstream.requests).toEqual([]);
   });
 
   test("the observer learns the sizes before and after", async () => {
