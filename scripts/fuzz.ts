@@ -1,16 +1,15 @@
 /**
- * Mutated request bodies against the rewriting: `bun scripts/fuzz.ts [--runs N] [--seconds S] [--seed X]`. Ends after so
- * many runs or seconds, whichever comes first. Each run has a seed of its own: on a failure
- * `bun scripts/fuzz.ts --runs 1 --seed X` fails alike.
+ * Rewrites mutated request bodies: `bun scripts/fuzz.ts [--runs N] [--seconds S] [--seed X]`. Stops after this many runs or seconds,
+ * whichever comes first. Each run has its own seed; after a failure, `bun scripts/fuzz.ts --runs 1 --seed X` repeats it.
  *
- * What must hold of every body: nothing throws, the input is not written to, a second pass changes nothing. What is not
- * JSON in its structure goes out as the same array. What JSON.parse takes comes out as JSON, and differs in the
- * allowed places only, found anew in the parsed value.
+ * Must hold for every body: nothing throws, the input is not written to, a second rewriting changes nothing. A body whose structure
+ * is not JSON goes out as the same array. A body that JSON.parse accepts comes out as JSON, and the parsed values differ
+ * only where a pass may change them.
  *
  * @module
  */
 import { parseArgs } from "node:util";
-import { type RewriteContext, rewrite } from "../src/rewrite/rewrite.ts";
+import { rewriteAt, type Setup } from "../tests/rewrite/checked.ts";
 import type { Json } from "../tests/support/json.ts";
 import { type Random, seeded } from "../tests/support/seeded.ts";
 import { randomBody } from "./fuzz/bodies.ts";
@@ -36,21 +35,21 @@ for (; seen.runs < Number(flags.runs) && performance.now() < deadline; seen.runs
   }
 }
 console.log(
-  `seed ${first}: ${seen.runs} runs, ${seen.json} bodies of JSON, ${seen.edited} edited (${seen.editedNotJson} that JSON.parse refuses)`,
+  `seed ${first}: ${seen.runs} runs, ${seen.json} JSON bodies, ${seen.edited} edited (${seen.editedNotJson} that JSON.parse rejects)`,
 );
 
 // --- internal ---
 
 function oneRun(random: Random): void {
   const body = randomBody(random);
-  const context = randomContext(random);
+  const setup = randomSetup(random);
   const copy = Buffer.from(body);
-  const out = rewrite(body, context);
+  const out = rewriteAt(body, setup);
   ensure(copy.equals(body), "the input was written to");
-  ensure(!out.notes.join().includes("unexpected error"), `a pass broke: ${out.notes}`);
+  ensure(!out.notes.join().includes("internal error"), `a pass broke: ${out.notes}`);
   const edited = out.body !== body;
-  ensure(!edited || isSound(body), "edited, though the structure is no JSON");
-  const again = rewrite(out.body, { ...context, toolOrder: out.toolOrder ?? context.toolOrder });
+  ensure(!edited || isSound(body), "edited, although the structure is not JSON");
+  const again = rewriteAt(out.body, { ...setup, toolOrder: out.toolOrder ?? setup.toolOrder });
   ensure(again.body === out.body, "a second pass changed something");
   const value = parsed(body);
   if (value !== undefined) seen.json++;
@@ -60,8 +59,8 @@ function oneRun(random: Random): void {
     seen.editedNotJson++;
     return;
   }
-  const difference = forbiddenDifference(value, parsed(out.body), context);
-  ensure(difference === undefined, `not to be changed: ${difference}`);
+  const difference = forbiddenDifference(value, parsed(out.body), setup);
+  ensure(difference === undefined, `must not change: ${difference}`);
 }
 
 function ensure(holds: boolean, otherwise: string): void {
@@ -76,7 +75,7 @@ function parsed(bytes: Uint8Array): Json | undefined {
   }
 }
 
-/** Whether a body is JSON when only the places of its strings count, not what is in them: an object without its strings parses. */
+/** Whether a body is JSON apart from the insides of its strings: these are replaced before it is parsed. */
 function isSound(bytes: Uint8Array): boolean {
   let key = 0;
   const skeleton = Buffer.from(bytes)
@@ -90,10 +89,11 @@ function isSound(bytes: Uint8Array): boolean {
   }
 }
 
-function randomContext(random: Random): RewriteContext {
+function randomSetup(random: Random): Setup {
   return {
-    path: random.pick(["/v1/messages", "/v1/messages", "/v1/messages", "/v1/chat/completions"]),
+    api: random.pick(["anthropic", "anthropic", "anthropic", "openai"]),
     systemTurns: random.pick(["fold", "fold", "keep"]),
+    tools: random.pick(["stable", "stable", "keep"]),
     strictAlternation: random.chance(0.5),
     toolOrder: random.pick([undefined, [], ["b", "a"], ["c", "b", "a"]]),
   };

@@ -2,7 +2,7 @@ import { conversation } from "../../tests/support/conversation.ts";
 import { type Json, randomJson, randomText, serialise } from "../../tests/support/json.ts";
 import { type Random, seeded } from "../../tests/support/seeded.ts";
 
-/** A request's body in Anthropic's or OpenAI's shape, most often broken in some way. */
+/** A request body in Anthropic's or OpenAI's shape, usually with mutations. */
 export function randomBody(random: Random): Buffer {
   let body = fresh(random);
   for (let more = random.pick([0, 1, 1, 2, 4]); more > 0; more--) {
@@ -21,7 +21,7 @@ export function randomBody(random: Random): Buffer {
 
 // --- internal ---
 
-/** Making a body costs more than rewriting it, so that runs share some thousands, each made from its own number. */
+/** Making a body takes longer than rewriting it, so runs share 4 096 of them. Each is made from its number. */
 const BODIES = new Map<number, Buffer>();
 const MADE = 4_096;
 
@@ -43,7 +43,7 @@ const MUTATIONS: readonly Mutation[] = [
   (body, start, _, random) => Buffer.concat([body.subarray(0, start), randomEnd(fresh(random), random)]),
   (body, start, end) => body.subarray(start, end),
   (body, start) => body.subarray(0, start),
-  // A member or an element moved to where another one begins: often still JSON.
+  // Copies a member or an element to where another one begins: often still JSON.
   (body, start, end) => {
     const [from, to, at] = [start, end, body.length >> 1].map((place) => body.indexOf(",", place)) as [
       number,

@@ -1,24 +1,24 @@
 import { isDeepStrictEqual } from "node:util";
-import { CONSTANT_HEADER } from "../../src/rewrite/billing-header.ts";
-import { isMessagesPath, type RewriteContext } from "../../src/rewrite/rewrite.ts";
+import { CONSTANT_HEADER } from "../../src/rewrite/passes/billing-header.ts";
+import type { Setup } from "../../tests/rewrite/checked.ts";
 import type { Json } from "../../tests/support/json.ts";
 
-/** Where the value of a rewritten body differs from that of the original though it must not; `undefined` where all is well. */
+/** The top-level key whose value must not differ from the original but does; `undefined` if every difference is allowed. */
 export function forbiddenDifference(
   was: Json,
   is: Json | undefined,
-  context: RewriteContext,
+  { api, systemTurns, tools, toolOrder }: Setup,
 ): string | undefined {
   if (!isObject(was) || !isObject(is)) return "the whole";
   if (!isDeepStrictEqual(Object.keys(was), Object.keys(is))) return "the keys";
-  const folds = context.systemTurns === "fold" && isMessagesPath(context.path);
+  const folds = systemTurns === "fold" && api === "anthropic";
+  const orders = tools === "stable" && api === "anthropic" && toolOrder !== undefined;
   return Object.keys(was).find((key) => {
     const [before, after] = [was[key]!, is[key]!];
     if (key === "system") return !sameContent(before, after);
-    if (key === "tools" && context.toolOrder) return !sameSet(before, after);
+    if (key === "tools" && orders) return !sameSet(before, after);
     if (key === "messages" && folds) return !isDeepStrictEqual(before, after) && !sameTurns(before, after);
-    if (key === "messages" && !isMessagesPath(context.path))
-      return !sameMessages(before, after, "system" in was);
+    if (key === "messages" && api !== "anthropic") return !sameMessages(before, after, "system" in was);
     return !isDeepStrictEqual(before, after);
   });
 }
@@ -27,7 +27,7 @@ export function forbiddenDifference(
 
 type Members = Readonly<Record<string, Json>>;
 
-/** A string, or the text of a text block, may have lost its header for the constant one. */
+/** In a string, or in the text of a text block, the constant header may replace another one. */
 function sameContent(was: Json, is: Json): boolean {
   if (typeof was === "string" && typeof is === "string") return sameText(was, is);
   if (!Array.isArray(was) || !Array.isArray(is) || was.length !== is.length)
@@ -48,7 +48,7 @@ function sameText(was: string, is: string): boolean {
   return was.endsWith(is.slice(CONSTANT_HEADER.length));
 }
 
-/** Only the first message may have lost a header, and only where there is no `system`. */
+/** Only in the first message the header may be replaced, and only if there is no `system`. */
 function sameMessages(was: Json, is: Json, hasSystem: boolean): boolean {
   if (!Array.isArray(was) || !Array.isArray(is) || hasSystem) return isDeepStrictEqual(was, is);
   const [first, now] = [was[0], is[0]];
@@ -61,9 +61,9 @@ function sameMessages(was: Json, is: Json, hasSystem: boolean): boolean {
   );
 }
 
-/** Folded: each text of the client is still there but for the markers, and each turn of others is as it was. */
+/** Folded: every text of the client except markers is still there, and the turns of other roles are unchanged. */
 function sameTurns(was: Json, is: Json): boolean {
-  const others = (messages: Json) => (messages as Members[]).filter(({ role }) => !isOurs(role));
+  const others = (messages: Json) => (messages as Members[]).filter(({ role }) => !isClients(role));
   const written = textsIn(is).join("\u0001");
   return (
     isDeepStrictEqual(others(was), others(is)) &&
@@ -71,14 +71,14 @@ function sameTurns(was: Json, is: Json): boolean {
   );
 }
 
-function isOurs(role: Json | undefined): boolean {
+function isClients(role: Json | undefined): boolean {
   return role === "user" || role === "system";
 }
 
-/** The texts and images of the client's turns, those in tool results too. */
+/** The texts and images of the client's turns, including those in tool results. */
 function textsIn(messages: Json): string[] {
   return (messages as Members[])
-    .filter(({ role }) => isOurs(role))
+    .filter(({ role }) => isClients(role))
     .flatMap(({ content }) => textsOf(content));
 }
 

@@ -2,17 +2,23 @@ import type { Span } from "./scan.ts";
 import type { Edit, Pieces } from "./splice.ts";
 
 /**
- * The inside of a JSON string as it stands in a body: escapes kept, quotes left out. Texts are moved in this form, so
- * that not one escape of a client is written in another way. A string of the body is one by `insideOf`, not by itself.
+ * The inside of a JSON string as bytes: escapes kept, quotes left out. Texts are moved in this form, so that no escape is ever
+ * rewritten. For a string of the body, `insideOf` returns this form.
  */
 export type RawText = Pieces;
 
 /** One JSON value as bytes. */
 export type RawValue = Pieces;
 
-/** What stands between the quotes of a string. */
+/** The part of a string between its quotes. */
 export function insideOf({ start, end }: Span): Span {
   return { start: start + 1, end: end - 1 };
+}
+
+/** Whether the body has these bytes from byte `at` on. */
+export function hasBytesAt(bytes: Buffer, at: number, wanted: Uint8Array): boolean {
+  for (let index = 0; index < wanted.length; index++) if (bytes[at + index] !== wanted[index]) return false;
+  return true;
 }
 
 /** Puts a separator between the parts, as `Array.join` does. */
@@ -36,7 +42,7 @@ export function replacement({ start, end }: Span, pieces: Pieces): Edit {
   return { start, end, pieces };
 }
 
-/** The edits that take elements out of an array, each with one comma; `removed` holds their indices in ascending order. */
+/** The edits that remove elements of an array, each with one comma; `removed` has their indices in ascending order. */
 export function removals(items: readonly Span[], removed: readonly number[]): Edit[] {
   let firstKept = 0;
   while (removed[firstKept] === firstKept) firstKept++;

@@ -1,50 +1,63 @@
 import { expect } from "bun:test";
-import { CONSTANT_HEADER } from "../../src/rewrite/billing-header.ts";
-import { type RewriteContext, type Rewritten, rewrite } from "../../src/rewrite/rewrite.ts";
+import type { ApiShape } from "../../src/request/endpoints.ts";
+import type { RewriteContext, RewriteSettings } from "../../src/rewrite/pass.ts";
+import { CONSTANT_HEADER } from "../../src/rewrite/passes/billing-header.ts";
+import { type Rewritten, readBody, rewrite } from "../../src/rewrite/rewrite.ts";
 import { type Edit, type Pieces, splice } from "../../src/rewrite/splice.ts";
 
-/** Only the header is normalised. */
-export const HEADER_ONLY: RewriteContext = { path: "/v1/messages", systemTurns: "keep" };
-export const OPENAI: RewriteContext = { path: "/v1/chat/completions", systemTurns: "fold" };
-export const FOLD: RewriteContext = { path: "/v1/messages", systemTurns: "fold" };
-export const STRICT: RewriteContext = { ...FOLD, strictAlternation: true };
+/** Everything that the result depends on besides the body. */
+export interface Setup extends RewriteSettings, RewriteContext {
+  readonly api: ApiShape | undefined;
+}
+
+/** Only the header is made constant. */
+export const HEADER_ONLY: Setup = { api: "anthropic", systemTurns: "keep", tools: "keep" };
+export const FOLD: Setup = { api: "anthropic", systemTurns: "fold", tools: "stable" };
+export const OPENAI: Setup = { ...FOLD, api: "openai" };
+export const STRICT: Setup = { ...FOLD, strictAlternation: true };
+
+/** Both steps of the rewriting. */
+export function rewriteAt(body: Uint8Array, setup: Setup): Rewritten {
+  return rewrite(readBody(body, setup.api, setup), setup);
+}
 
 /**
- * Rewrites a body and checks what must hold for every body: the input is not written to, no pass broke, a body that
- * JSON.parse takes is still one, a second pass changes nothing and then hands back the same array.
+ * Rewrites a body and checks what must hold for every body: the input is not written to, no pass failed, a body that
+ * JSON.parse accepts is still JSON, and a second rewriting changes nothing and returns the same array.
  */
-export function rewriteChecked(body: string | Uint8Array, context: RewriteContext): Rewritten {
+export function rewriteChecked(body: string | Uint8Array, setup: Setup): Rewritten {
   const bytes = typeof body === "string" ? Buffer.from(body) : body;
   const copy = Buffer.from(bytes);
-  const result = rewrite(bytes, context);
+  const result = rewriteAt(bytes, setup);
   expect(copy.equals(bytes)).toBe(true);
-  expect(result.notes.join("\n")).not.toContain("unexpected error");
+  expect(result.notes.join("\n")).not.toContain("internal error");
   if (result.body !== bytes) {
     expect(copy.equals(result.body)).toBe(false);
     if (isJson(copy)) expect(isJson(Buffer.from(result.body))).toBe(true);
   }
-  const again = rewrite(result.body, { ...context, toolOrder: result.toolOrder ?? context.toolOrder });
+  const again = rewriteAt(result.body, { ...setup, toolOrder: result.toolOrder ?? setup.toolOrder });
   expect(again.body === result.body).toBe(true);
   return result;
 }
 
-export function rewrittenText(body: string | Uint8Array, context: RewriteContext): string {
-  return Buffer.from(rewriteChecked(body, context).body).toString();
+export function rewrittenText(body: string | Uint8Array, setup: Setup): string {
+  return Buffer.from(rewriteChecked(body, setup).body).toString();
 }
 
-/** The very array that came in goes out. */
-export function expectUntouched(body: string | Uint8Array, context: RewriteContext): Rewritten {
+/** The array that came in goes out. */
+export function expectUnchanged(body: string | Uint8Array, setup: Setup): Rewritten {
   const bytes = typeof body === "string" ? Buffer.from(body) : body;
-  const result = rewriteChecked(bytes, context);
+  const result = rewriteChecked(bytes, setup);
   expect(result.body === bytes).toBe(true);
   return result;
 }
 
-/** Checks the contract of edits and applies them one by one, from the last to the first: an own, slow `splice`. */
+/** Checks the contract of edits and applies them one by one, from the last to the first: a slow `splice` to compare with. */
 export function applied(bytes: Buffer, edits: readonly Edit[]): Buffer {
   let end = bytes.length;
   let result: Buffer = bytes;
-  for (const edit of edits.toReversed()) {
+  const sorted = edits.toSorted((a, b) => a.start - b.start || a.end - b.end);
+  for (const edit of sorted.toReversed()) {
     expect(edit.start).toBeGreaterThanOrEqual(0);
     expect(edit.end).toBeGreaterThanOrEqual(edit.start);
     expect(edit.end).toBeLessThanOrEqual(end);
@@ -56,7 +69,7 @@ export function applied(bytes: Buffer, edits: readonly Edit[]): Buffer {
   return result;
 }
 
-/** The bytes that pieces stand for, taken from the body that they belong to. */
+/** The bytes of pieces; spans are taken from the body. */
 export function written(body: Buffer, pieces: Pieces): Buffer {
   return Buffer.concat(
     pieces.map((piece) =>
@@ -65,12 +78,12 @@ export function written(body: Buffer, pieces: Pieces): Buffer {
   );
 }
 
-/** The value with the header of every text in the allowed places made constant, found in the parsed value. */
-export function withConstantHeader(value: unknown, context: RewriteContext): unknown {
+/** A parsed body with the header of every text in the right places made constant. */
+export function withConstantHeader(value: unknown, { api }: Setup): unknown {
   if (!isObject(value)) return value;
   if ("system" in value) return { ...value, system: inContent(value.system) };
   const [first, ...rest] = Array.isArray(value.messages) ? value.messages : [];
-  if (context.path.endsWith("/messages") || !isObject(first)) return value;
+  if (api === "anthropic" || !isObject(first)) return value;
   if (!("content" in first) || (first.role !== "system" && first.role !== "developer")) return value;
   return { ...value, messages: [{ ...first, content: inContent(first.content) }, ...rest] };
 }
@@ -111,7 +124,7 @@ function inText(text: string): string {
   return isLineEnd(text, end) ? CONSTANT_HEADER + text.slice(end) : text;
 }
 
-/** Where the field at `start` ends, its semicolon included; `start` when none stands there. */
+/** Where the field at `start` ends, its semicolon included; `start` if there is none. */
 function fieldEnd(text: string, start: number): number {
   let at = start;
   while (text[at] === " ") at++;
@@ -127,7 +140,7 @@ function fieldEnd(text: string, start: number): number {
   return isLineEnd(text, at) ? at : start;
 }
 
-/** All that JSON may write without an escape, but for the blank and the semicolon. */
+/** Everything that JSON may write without an escape, except the blank and the semicolon. */
 const VALUE = /[^;"\\ \p{Cc}\p{Cs}]*/uy;
 
 function isLineEnd(text: string, at: number): boolean {

@@ -27,7 +27,7 @@ test("a turn of many blocks with many system turns behind it", () => {
 
 test("many user turns in a row where the template demands alternation", () => {
   const turns = [user(many(40_000, () => text("a"))), ...many(40_000, () => user("b"))];
-  expect(notesOf({ messages: turns }, STRICT)).toEqual(["user turns joined to the one before: 40000"]);
+  expect(notesOf({ messages: turns }, STRICT)).toEqual(["user turns joined with the one before: 40000"]);
 });
 
 test("a system turn of many blocks", () => {

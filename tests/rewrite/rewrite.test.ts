@@ -1,15 +1,17 @@
 import { describe, expect, test } from "bun:test";
-import { CONSTANT_HEADER } from "../../src/rewrite/billing-header.ts";
-import { isMessagesPath, type RequestFacts, rewrite } from "../../src/rewrite/rewrite.ts";
+import type { BodyFacts } from "../../src/request/request.ts";
+import { CONSTANT_HEADER } from "../../src/rewrite/passes/billing-header.ts";
 import { conversation } from "../support/conversation.ts";
 import { serialise } from "../support/json.ts";
 import { property } from "../support/seeded.ts";
 import {
-  expectUntouched,
+  expectUnchanged,
   FOLD,
   HEADER_ONLY,
   OPENAI,
+  rewriteAt,
   rewriteChecked,
+  type Setup,
   STRICT,
   withConstantHeader,
 } from "./checked.ts";
@@ -30,10 +32,10 @@ const BODY = JSON.stringify({
   tools: [{ name: "Read" }, { name: "Bash" }],
   stream: true,
 });
-const CONTEXT = { ...FOLD, toolOrder: ["Bash"] };
+const ALL: Setup = { ...FOLD, toolOrder: ["Bash"] };
 
 test("all passes work on one body at once", () => {
-  const { body, notes, facts, toolOrder } = rewriteChecked(BODY, CONTEXT);
+  const { body, notes, facts, toolOrder } = rewriteChecked(BODY, ALL);
   expect(JSON.parse(Buffer.from(body).toString())).toEqual({
     model: "claude-opus-4-8",
     messages: [
@@ -62,16 +64,15 @@ test("all passes work on one body at once", () => {
 });
 
 test("each switch keeps its part as it came", () => {
-  const after = (context: Parameters<typeof rewrite>[1]) =>
-    JSON.parse(Buffer.from(rewriteChecked(BODY, context).body).toString());
+  const after = (setup: Setup) => JSON.parse(Buffer.from(rewriteChecked(BODY, setup).body).toString());
   const { messages, tools } = JSON.parse(BODY);
   expect(after(HEADER_ONLY)).toEqual(withConstantHeader(JSON.parse(BODY), HEADER_ONLY));
-  expect(after({ ...CONTEXT, systemTurns: "keep" }).messages).toEqual(messages);
+  expect(after({ ...ALL, systemTurns: "keep" }).messages).toEqual(messages);
   expect(after(FOLD).tools).toEqual(tools);
 });
 
 describe("facts", () => {
-  test.each<[string, RequestFacts]>([
+  test.each<[string, BodyFacts]>([
     ['{"model":"m","stream":true,"tools":[{},{}]}', { model: "m", stream: true, tools: 2 }],
     ['{"stream":false,"tools":[]}', { stream: false, tools: 0 }],
     ['{"model":"\\u006d\\u00e9"}', { model: "mé" }],
@@ -80,8 +81,8 @@ describe("facts", () => {
     ["[]", {}],
     ["", {}],
   ])("of %s", (body, want) => {
-    for (const context of [HEADER_ONLY, FOLD, OPENAI, CONTEXT]) {
-      const { facts } = expectUntouched(body, context);
+    for (const context of [HEADER_ONLY, FOLD, OPENAI, ALL]) {
+      const { facts } = expectUnchanged(body, context);
       expect(JSON.parse(JSON.stringify(facts))).toEqual(want as never);
     }
   });
@@ -89,22 +90,22 @@ describe("facts", () => {
 
 describe("a body that cannot be read goes out as it came and a note says why", () => {
   test.each([
-    ["[1]", "forwarded untouched: it is no JSON object"],
-    ['{"model"', "forwarded untouched: not JSON: a colon was expected at byte 8"],
-    ['{"model":"a","model":"b"}', 'forwarded untouched: the key "model" stands twice in one object'],
+    ["[1]", "forwarded unchanged: not a JSON object"],
+    ['{"model"', "forwarded unchanged: not JSON: expected a colon at byte 8"],
+    ['{"model":"a","model":"b"}', 'forwarded unchanged: duplicate key "model"'],
   ])("%s", (body, note) => {
-    expect(expectUntouched(body, FOLD).notes).toEqual([note]);
+    expect(expectUnchanged(body, FOLD).notes).toEqual([note]);
   });
 
   test("compressed bodies too", () => {
     for (const bytes of [Bun.gzipSync(BODY), Bun.deflateSync(BODY), Bun.zstdCompressSync(BODY)]) {
-      expect(expectUntouched(bytes, CONTEXT).notes).toHaveLength(1);
+      expect(expectUnchanged(bytes, ALL).notes).toHaveLength(1);
     }
   });
 
   test("notes hold no word of the prompt", () => {
     for (let end = 0; end < BODY.length; end++) {
-      const { notes } = rewrite(Buffer.from(BODY.slice(0, end)), CONTEXT);
+      const { notes } = rewriteAt(Buffer.from(BODY.slice(0, end)), ALL);
       expect(notes.join()).not.toMatch(/Hello|Environment|You are|2\.1\.330/);
     }
   });
@@ -112,22 +113,9 @@ describe("a body that cannot be read goes out as it came and a note says why", (
 
 test("a Uint8Array is read and handed back as well as a Buffer", () => {
   const bytes = new TextEncoder().encode('{"model":"m"}');
-  expect(rewrite(bytes, FOLD).body).toBe(bytes);
-  const edited = rewrite(new TextEncoder().encode(BODY), CONTEXT).body;
-  expect(Buffer.from(edited).equals(rewrite(Buffer.from(BODY), CONTEXT).body)).toBe(true);
-});
-
-test.each([
-  ["/v1/messages", true],
-  ["/v1/messages/count_tokens", true],
-  ["/base/v1/messages", true],
-  ["/v1/messages/", false],
-  ["/v1/messages/batches", false],
-  ["/v1/messagesx", false],
-  ["/v1/chat/completions", false],
-  ["/", false],
-])("isMessagesPath(%j) is %p", (path, want) => {
-  expect(isMessagesPath(path)).toBe(want);
+  expect(rewriteAt(bytes, FOLD).body).toBe(bytes);
+  const edited = rewriteAt(new TextEncoder().encode(BODY), ALL).body;
+  expect(Buffer.from(edited).equals(rewriteAt(Buffer.from(BODY), ALL).body)).toBe(true);
 });
 
 property(

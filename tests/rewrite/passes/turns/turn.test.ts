@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { scan, textOf, Unscannable } from "../../src/rewrite/scan.ts";
-import { readTurn, TURNS_SHAPE, turnsIn } from "../../src/rewrite/turns.ts";
+import { readTurn, TURNS_SHAPE, turnsIn } from "../../../../src/rewrite/passes/turns/turn.ts";
+import { scan, textOf, Unscannable } from "../../../../src/rewrite/scan.ts";
+import { compile } from "../../../../src/rewrite/shape.ts";
 
 function turnsOf(messages: unknown) {
   const bytes = Buffer.from(JSON.stringify({ messages }));
-  const turns = turnsIn(scan(bytes, { members: { messages: TURNS_SHAPE } })).map(readTurn);
+  const turns = turnsIn(scan(bytes, compile({ members: { messages: TURNS_SHAPE } }))).map(readTurn);
   return turns.map(({ role, content }) => [
     role,
     "kind" in content

@@ -1,7 +1,7 @@
 import { describe, expect } from "bun:test";
-import { type Json, randomJson, randomText, serialise } from "../support/json.ts";
-import { property, type Random, seeded } from "../support/seeded.ts";
-import { FOLD, HEADER_ONLY, OPENAI, rewriteChecked, withConstantHeader } from "./checked.ts";
+import { type Json, randomJson, randomText, serialise } from "../../support/json.ts";
+import { property, type Random, seeded } from "../../support/seeded.ts";
+import { FOLD, HEADER_ONLY, OPENAI, rewriteChecked, withConstantHeader } from "../checked.ts";
 
 describe.each([
   ["Anthropic's shape", HEADER_ONLY],

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { rewrite } from "../../src/rewrite/rewrite.ts";
-import { scan } from "../../src/rewrite/scan.ts";
-import { inOrder } from "../../src/rewrite/splice.ts";
-import { orderTools, TOOLS_SHAPE, ToolOrders } from "../../src/rewrite/tool-order.ts";
-import { type Json, randomJson, randomText, serialise } from "../support/json.ts";
-import { property, type Random } from "../support/seeded.ts";
-import { applied, expectUntouched, FOLD, OPENAI, rewriteChecked } from "./checked.ts";
+import { toolOrder } from "../../../src/rewrite/passes/tool-order.ts";
+import { scan } from "../../../src/rewrite/scan.ts";
+import { compile } from "../../../src/rewrite/shape.ts";
+import { SessionMemory } from "../../../src/session/memory.ts";
+import { type Json, randomJson, randomText, serialise } from "../../support/json.ts";
+import { property, type Random } from "../../support/seeded.ts";
+import { applied, expectUnchanged, FOLD, OPENAI, rewriteAt, rewriteChecked } from "../checked.ts";
 
 const tool = (name: string) =>
   `{"name":${JSON.stringify(name)},"description":"a tool","input_schema":{"name":"x"}}`;
@@ -68,17 +68,17 @@ describe("left as they come", () => {
     ["a body cut short", bodyOf("a", "b").slice(0, -1)],
     ["tools of a message", '{"messages":[{"role":"user","content":"","tools":[{"name":"a"},{"name":"b"}]}]}'],
   ])("%s", (_, body) => {
-    expectUntouched(body, known);
+    expectUnchanged(body, known);
   });
 
   test("without an order, and where Anthropic's shape is not meant", () => {
-    expect(expectUntouched(bodyOf("a", "b"), FOLD).toolOrder).toBeUndefined();
-    expect(expectUntouched(bodyOf("a", "b"), { ...OPENAI, toolOrder: ["b", "a"] }).toolOrder).toBeUndefined();
+    expect(expectUnchanged(bodyOf("a", "b"), FOLD).toolOrder).toBeUndefined();
+    expect(expectUnchanged(bodyOf("a", "b"), { ...OPENAI, toolOrder: ["b", "a"] }).toolOrder).toBeUndefined();
   });
 
   test("what cannot be ordered is not remembered", () => {
-    expect(expectUntouched(bodyOf("a", "a"), known).toolOrder).toBeUndefined();
-    expect(expectUntouched('{"messages":[]}', known).toolOrder).toBeUndefined();
+    expect(expectUnchanged(bodyOf("a", "a"), known).toolOrder).toBeUndefined();
+    expect(expectUnchanged('{"messages":[]}', known).toolOrder).toBeUndefined();
   });
 });
 
@@ -88,27 +88,27 @@ describe("over a session of random requests", () => {
     500,
     (random) => {
       const definitions = allTools(random);
-      const orders = new ToolOrders();
+      const memory = new SessionMemory();
       let before: string[] = [];
       for (let turn = 0; turn < 5; turn++) {
         const sent = definitions.filter(() => random.chance(0.6)).toSorted(() => random.next() - 0.5);
-        const out = send(orders, "session", sent);
+        const out = send(memory, "session", sent);
         expect(out.toSorted()).toEqual(sent.toSorted());
         const both = out.filter((definition) => before.includes(definition));
         expect(both).toEqual(before.filter((definition) => out.includes(definition)));
         before = [...before, ...out.filter((definition) => !before.includes(definition))];
-        expect(orders.get("session")).toEqual(before.map(nameIn));
+        expect(memory.get("session").toolOrder).toEqual(before.map(nameIn));
       }
     },
   );
 
   property("tools that are only added leave those before as a prefix", 500, (random) => {
     const definitions = allTools(random);
-    const orders = new ToolOrders();
+    const memory = new SessionMemory();
     const some = definitions.filter(() => random.chance(0.5));
-    const first = send(orders, "session", some);
+    const first = send(memory, "session", some);
     const second = send(
-      orders,
+      memory,
       "session",
       definitions.toSorted(() => random.next() - 0.5),
     );
@@ -117,7 +117,7 @@ describe("over a session of random requests", () => {
 
   property("two sessions do not mix", 200, (random) => {
     const definitions = allTools(random);
-    const [alone, mixed] = [new ToolOrders(), new ToolOrders()];
+    const [alone, mixed] = [new SessionMemory(), new SessionMemory()];
     for (let turn = 0; turn < 4; turn++) {
       send(
         mixed,
@@ -129,32 +129,11 @@ describe("over a session of random requests", () => {
     }
   });
 
-  property("edits are ordered, disjoint and in bounds", 300, (random) => {
+  property("edits are disjoint and in bounds", 300, (random) => {
     const bytes = Buffer.from(`{"tools":[${allTools(random).join(" ,")}]}`);
     const known = random.some(0, 8, () => `tool${random.below(8)}`);
-    const ordered = orderTools(scan(bytes, { members: { tools: TOOLS_SHAPE } }), [...new Set(known)])!;
-    applied(bytes, inOrder(ordered.edits));
-  });
-});
-
-describe("the sessions that are remembered", () => {
-  test("a session not seen before has no order", () => {
-    expect(new ToolOrders().get("new")).toEqual([]);
-  });
-
-  test("beyond the capacity the least recently used one goes", () => {
-    const orders = new ToolOrders(2);
-    orders.set("one", ["a"]);
-    orders.set("two", ["b"]);
-    orders.set("one", ["a", "c"]);
-    orders.set("three", ["d"]);
-    expect(["one", "two", "three"].map((session) => orders.get(session))).toEqual([["a", "c"], [], ["d"]]);
-  });
-
-  test("a thousand unless told otherwise", () => {
-    const orders = new ToolOrders();
-    for (let session = 0; session <= 1_000; session++) orders.set(String(session), ["a"]);
-    expect([orders.get("0"), orders.get("1"), orders.get("1000")]).toEqual([[], ["a"], ["a"]]);
+    const document = scan(bytes, compile(toolOrder.needs));
+    applied(bytes, toolOrder.run(document, { toolOrder: [...new Set(known)] }).edits);
   });
 });
 
@@ -183,10 +162,11 @@ function nameIn(definition: string): string {
 }
 
 /** The definitions as they go to the upstream, and the order remembered, as the forwarding does it. */
-function send(orders: ToolOrders, session: string, definitions: readonly string[]): string[] {
+function send(memory: SessionMemory, session: string, definitions: readonly string[]): string[] {
   const body = Buffer.from(`{"tools":[${definitions.join(",")}]}`);
-  const { body: out, toolOrder } = rewrite(body, { ...FOLD, toolOrder: orders.get(session) });
-  if (toolOrder) orders.set(session, toolOrder);
+  const known = memory.get(session).toolOrder ?? [];
+  const { body: out, toolOrder } = rewriteAt(body, { ...FOLD, toolOrder: known });
+  if (toolOrder) memory.update(session, { toolOrder });
   const byName = new Map(definitions.map((definition) => [nameIn(definition), definition]));
   const sent = namesIn(out).map((name) => byName.get(name)!);
   expect(Buffer.from(out).toString()).toBe(`{"tools":[${sent.join(",")}]}`);

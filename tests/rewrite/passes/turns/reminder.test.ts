@@ -1,7 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { asReminder, asUsersWords, isMarker, isReminder, rawOf } from "../../src/rewrite/reminder.ts";
-import { type StringValue, Unscannable } from "../../src/rewrite/scan.ts";
-import { written } from "./checked.ts";
+import { isMarker } from "../../../../src/rewrite/passes/turns/marker.ts";
+import {
+  asReminder,
+  asUsersWords,
+  isReminder,
+  rawOf,
+} from "../../../../src/rewrite/passes/turns/reminder.ts";
+import { type StringValue, Unscannable } from "../../../../src/rewrite/scan.ts";
+import { written } from "../../checked.ts";
 
 /** A string value as it stands in a body, behind other bytes. */
 function inBody(json: string): [Buffer, StringValue] {

@@ -1,18 +1,18 @@
 import {
   type Document,
   type ObjectValue,
-  type Shape,
   type StringValue,
   Unscannable,
   type Value,
   wordOf,
-} from "./scan.ts";
+} from "../../scan.ts";
+import type { Shape } from "../../shape.ts";
 
 /** One element of `messages`. */
 export interface Turn {
   readonly value: ObjectValue;
   readonly role: "user" | "system" | "other";
-  /** Read for user and system turns only; another's turn is never looked into. */
+  /** Empty for other roles: their turns are never looked into. */
   readonly content: StringValue | readonly Block[];
 }
 
@@ -20,7 +20,7 @@ export interface Turn {
 export interface Block {
   readonly value: ObjectValue;
   readonly isResult: boolean;
-  /** Of a text block; other blocks hold no words. */
+  /** Of a text block; other blocks have no words. */
   readonly text: StringValue | undefined;
   /** Of a `tool_result`: what the tool returned. */
   readonly content: Value | undefined;
@@ -38,31 +38,40 @@ const BLOCK_SHAPE: Shape = {
   },
 };
 
-/** What `turnsIn` and `readTurn` need of a body. */
+/** What `turnsIn` and `readTurn` need of `messages`. */
 export const TURNS_SHAPE: Shape = {
   each: { members: { role: { words: ["user", "system"], decides: true }, content: { each: BLOCK_SHAPE } } },
 };
 
-/** The elements of `messages`. */
+/** The elements of `messages`; none if that is not an array. */
 export function turnsIn({ root }: Document): readonly Value[] {
   const { messages } = root.members;
-  return messages?.kind === "array" ? messages.items : NOTHING;
+  return messages?.kind === "array" ? messages.items : NONE;
 }
 
-/** One of them as a turn. Throws `Unscannable` when a user or system turn has a shape that Anthropic's API does not know. */
+/** One element of `messages` as a turn. Throws `Unscannable` if it is not one, or if a user or system turn has content that Anthropic's API does not have. */
 export function readTurn(value: Value): Turn {
   if (value.kind !== "object" || value.members.role?.kind !== "string") throw unknownShape("a turn", value);
   const { role: named, content } = value.members;
   const role = wordOf(named);
-  if (role !== "user" && role !== "system") return { value, role: "other", content: NOTHING };
+  if (role !== "user" && role !== "system") return { value, role: "other", content: NONE };
   if (content?.kind === "string") return { value, role, content };
   if (content?.kind !== "array") throw unknownShape(`the content of a ${role} turn`, value);
   return { value, role, content: content.items.map(readBlock) };
 }
 
+/** The blocks of a turn; none if its content is a string. */
+export function blocksIn({ content }: Turn): readonly Block[] {
+  return "kind" in content ? NONE : content;
+}
+
+export function hasResult(turn: Turn): boolean {
+  return blocksIn(turn).some((block) => block.isResult);
+}
+
 // --- internal ---
 
-const NOTHING: readonly never[] = [];
+const NONE: readonly never[] = [];
 
 function readBlock(value: Value): Block {
   if (value.kind !== "object" || value.members.type?.kind !== "string")

@@ -1,9 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { scan } from "../../src/rewrite/scan.ts";
-import { type Addition, appendToResult, nameLoadedTools } from "../../src/rewrite/tool-result.ts";
-import { type Block, readTurn, TURNS_SHAPE, turnsIn } from "../../src/rewrite/turns.ts";
-import { applied } from "./checked.ts";
-import { modelView } from "./model-view.ts";
+import {
+  type Addition,
+  appendToResult,
+  nameLoadedTools,
+} from "../../../../src/rewrite/passes/turns/tool-result.ts";
+import { type Block, readTurn, TURNS_SHAPE, turnsIn } from "../../../../src/rewrite/passes/turns/turn.ts";
+import { scan } from "../../../../src/rewrite/scan.ts";
+import { compile } from "../../../../src/rewrite/shape.ts";
+import { applied } from "../../checked.ts";
+import { modelView } from "../../model-view.ts";
 
 const image = { type: "image", source: { data: "iVBOR" } };
 const words = (text: string): Addition => ({ text: [text] });
@@ -68,6 +73,6 @@ test("each tool reference becomes a text of its own line, other blocks stay", ()
 
 /** The first block of the first turn. */
 function resultIn(bytes: Buffer): Block {
-  const [turn] = turnsIn(scan(bytes, { members: { messages: TURNS_SHAPE } }));
+  const [turn] = turnsIn(scan(bytes, compile({ members: { messages: TURNS_SHAPE } })));
   return (readTurn(turn!).content as readonly Block[])[0]!;
 }

@@ -1,15 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import { billingHeaderEdits, CONSTANT_HEADER, HEADER_SHAPE } from "../../src/rewrite/billing-header.ts";
-import { scan } from "../../src/rewrite/scan.ts";
+import { billingHeader, CONSTANT_HEADER } from "../../../src/rewrite/passes/billing-header.ts";
+import { scan } from "../../../src/rewrite/scan.ts";
+import { compile } from "../../../src/rewrite/shape.ts";
 import {
   applied,
-  expectUntouched,
+  expectUnchanged,
   HEADER_ONLY,
   OPENAI,
   rewriteChecked,
   rewrittenText,
   withConstantHeader,
-} from "./checked.ts";
+} from "../checked.ts";
 
 const NAME = "x-anthropic-billing-header:";
 const HEADER = `${NAME} cc_version=2.1.330.803; cc_entrypoint=cli;`;
@@ -81,8 +82,8 @@ describe("the header becomes constant", () => {
   }
 
   test("the constant is left as it is: the very array goes out", () => {
-    expectUntouched(JSON.stringify({ system: CONSTANT_HEADER }), HEADER_ONLY);
-    expectUntouched(
+    expectUnchanged(JSON.stringify({ system: CONSTANT_HEADER }), HEADER_ONLY);
+    expectUnchanged(
       JSON.stringify({ system: [{ type: "text", text: `${CONSTANT_HEADER}You are` }] }),
       HEADER_ONLY,
     );
@@ -133,20 +134,19 @@ describe("OpenAI's shape", () => {
   }
 
   test("not where Anthropic's shape is meant", () => {
-    expectUntouched(openai("system", HEADER), HEADER_ONLY);
-    expectUntouched(openai("system", HEADER), { ...HEADER_ONLY, path: "/base/v1/messages/count_tokens" });
+    expectUnchanged(openai("system", HEADER), HEADER_ONLY);
   });
 
   test("not in another role, not in a later message, not without a role", () => {
     for (const role of ["user", "assistant", "tool", "System", "sys"])
-      expectUntouched(openai(role, HEADER), OPENAI);
+      expectUnchanged(openai(role, HEADER), OPENAI);
     const later = [
       { role: "system", content: "a" },
       { role: "system", content: HEADER },
     ];
-    expectUntouched(JSON.stringify({ messages: later }), OPENAI);
-    expectUntouched(JSON.stringify({ messages: [{ content: HEADER }] }), OPENAI);
-    expectUntouched(JSON.stringify({ messages: { role: "system", content: HEADER } }), OPENAI);
+    expectUnchanged(JSON.stringify({ messages: later }), OPENAI);
+    expectUnchanged(JSON.stringify({ messages: [{ content: HEADER }] }), OPENAI);
+    expectUnchanged(JSON.stringify({ messages: { role: "system", content: HEADER } }), OPENAI);
   });
 
   test("a top-level system goes before", () => {
@@ -190,8 +190,8 @@ describe("left alone to the byte", () => {
     ["a body that is a string", HEADER],
   ];
   test.each(VALUES)("%s", (_, value) => {
-    expectUntouched(JSON.stringify(value), HEADER_ONLY);
-    expectUntouched(JSON.stringify(value, null, 2), HEADER_ONLY);
+    expectUnchanged(JSON.stringify(value), HEADER_ONLY);
+    expectUnchanged(JSON.stringify(value, null, 2), HEADER_ONLY);
     expect(withConstantHeader(value, HEADER_ONLY)).toEqual(value);
   });
 
@@ -222,15 +222,15 @@ describe("left alone to the byte", () => {
     ["an unended string", `{"system":"${HEADER}","n":"a\\"}`],
   ];
   test.each(BODIES)("%s", (_, body) => {
-    expectUntouched(body, HEADER_ONLY);
-    expectUntouched(body, OPENAI);
+    expectUnchanged(body, HEADER_ONLY);
+    expectUnchanged(body, OPENAI);
   });
 
   test("a body truncated at any byte", () => {
     const body = Buffer.from(
       `{"messages":[{"role":"user","content":"é \\"\\\\"},{"a":[1.5e-3,true,null]}],"system":[{"type":"text","text":"${HEADER}"}],"n":{"a":[ ]}} `,
     );
-    for (let end = 0; end < body.length - 1; end++) expectUntouched(body.subarray(0, end), HEADER_ONLY);
+    for (let end = 0; end < body.length - 1; end++) expectUnchanged(body.subarray(0, end), HEADER_ONLY);
     expect(rewriteChecked(body, HEADER_ONLY).notes).toEqual(["billing header made constant"]);
   });
 
@@ -241,9 +241,9 @@ describe("left alone to the byte", () => {
       ['[{"a":', "}]"],
     ] as const) {
       const deep = open.repeat(100_000);
-      expectUntouched(`{"system":"${HEADER}","n":${deep}`, HEADER_ONLY);
-      expectUntouched(`{"system":"${HEADER}","n":${deep}1${close.repeat(100_000)}}`, HEADER_ONLY);
-      expectUntouched(deep, HEADER_ONLY);
+      expectUnchanged(`{"system":"${HEADER}","n":${deep}`, HEADER_ONLY);
+      expectUnchanged(`{"system":"${HEADER}","n":${deep}1${close.repeat(100_000)}}`, HEADER_ONLY);
+      expectUnchanged(deep, HEADER_ONLY);
     }
   });
 });
@@ -285,7 +285,7 @@ test("a body of 50 MB with a header is edited, one without is handed back", () =
   const body = Buffer.from(`{"messages":[${messages}],"system":"${HEADER}"}`);
   const { body: out } = rewriteChecked(body, HEADER_ONLY);
   expect(Buffer.from(out).equals(Buffer.from(body.toString().replace(HEADER, CONSTANT_HEADER)))).toBe(true);
-  expectUntouched(body.subarray(0, body.length - 1), HEADER_ONLY);
+  expectUnchanged(body.subarray(0, body.length - 1), HEADER_ONLY);
 });
 
 test("a view into a larger buffer is read and written at its own place", () => {
@@ -297,7 +297,7 @@ test("a view into a larger buffer is read and written at its own place", () => {
 
 test("the edit covers the header and nothing else", () => {
   const bytes = Buffer.from(`{"system":"${HEADER}You are"}`);
-  const edits = billingHeaderEdits(scan(bytes, { members: HEADER_SHAPE }), "system");
+  const { edits } = billingHeader.run(scan(bytes, compile(billingHeader.needs)), {});
   expect(edits.map(({ start, end }) => bytes.toString("latin1", start, end))).toEqual([HEADER]);
   expect(applied(bytes, edits).toString()).toBe(`{"system":"${CONSTANT_HEADER}You are"}`);
 });

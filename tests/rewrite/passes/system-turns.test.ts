@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { expectUntouched, FOLD, HEADER_ONLY, OPENAI, rewriteChecked, STRICT } from "./checked.ts";
+import { expectUnchanged, FOLD, HEADER_ONLY, OPENAI, rewriteChecked, STRICT } from "../checked.ts";
 
 const text = (words: string, more: object = {}) => ({ type: "text", text: words, ...more });
 const result = (content: unknown, id = "t1") => ({ type: "tool_result", tool_use_id: id, content });
@@ -273,7 +273,7 @@ describe("markers of the tokens left are dropped", () => {
     ["no number", "<total_tokens>many tokens left</total_tokens>"],
     ["inside a reminder", reminder(marker)],
   ])("%s are no marker", (_, words) => {
-    expectUntouched(JSON.stringify({ messages: [...before, user([text(words), text("More")])] }), FOLD);
+    expectUnchanged(JSON.stringify({ messages: [...before, user([text(words), text("More")])] }), FOLD);
   });
 });
 
@@ -287,18 +287,13 @@ describe("the very array goes out", () => {
       asked,
       user([result("R"), result([image], "t2")]),
     ];
-    expectUntouched(body(messages), FOLD);
-    expectUntouched(body(messages), STRICT);
+    expectUnchanged(body(messages), FOLD);
+    expectUnchanged(body(messages), STRICT);
   });
-  test("with --system-turns keep and on other paths", () => {
-    expectUntouched(folded, HEADER_ONLY);
-    expectUntouched(folded, OPENAI);
-    expectUntouched(folded, { ...FOLD, path: "/v1/messages/batches" });
-  });
-  test("behind any prefix and on count_tokens turns are folded", () => {
-    for (const path of ["/v1/messages/count_tokens", "/base/v1/messages"]) {
-      expect(rewriteChecked(folded, { ...FOLD, path }).notes).toEqual(["system turns folded: 1"]);
-    }
+  test("with --system-turns keep and in other APIs", () => {
+    expectUnchanged(folded, HEADER_ONLY);
+    expectUnchanged(folded, OPENAI);
+    expectUnchanged(folded, { ...FOLD, api: undefined });
   });
 
   test.each([
@@ -316,8 +311,8 @@ describe("the very array goes out", () => {
     ["a result that is a number", [first, asked, user([result(7)]), system("S")]],
     ["nothing but markers", [user(marker), system(marker)]],
   ])("for %s", (_, messages) => {
-    expectUntouched(body(messages), FOLD);
-    expectUntouched(body(messages), STRICT);
+    expectUnchanged(body(messages), FOLD);
+    expectUnchanged(body(messages), STRICT);
   });
 
   test.each([
@@ -338,13 +333,13 @@ describe("the very array goes out", () => {
       `{"messages":[{"role":"user","content":"Hello"},{"role":"system","content":"S","r\\u006fle":"user"}]}`,
     ],
   ])("for %s in a system turn", (_, text) => {
-    expectUntouched(text, FOLD);
+    expectUnchanged(text, FOLD);
   });
 
   test("for bytes that are no UTF-8 in a system turn", () => {
     const [head, tail] = folded.split('"S"') as [string, string];
     const bad = Buffer.concat([Buffer.from(`${head}"`), Buffer.from([0xc3, 0x28]), Buffer.from(`"${tail}`)]);
-    expectUntouched(bad, FOLD);
+    expectUnchanged(bad, FOLD);
   });
 
   test("for a history truncated at any byte", () => {
@@ -353,7 +348,7 @@ describe("the very array goes out", () => {
         n: 1,
       }),
     );
-    for (let end = 0; end < whole.length; end++) expectUntouched(whole.subarray(0, end), FOLD);
+    for (let end = 0; end < whole.length; end++) expectUnchanged(whole.subarray(0, end), FOLD);
     expect(rewriteChecked(whole, FOLD).body === whole).toBe(false);
   });
 });
@@ -366,7 +361,7 @@ test("a turn that cannot be read does not keep the header from being normalised"
   const { notes } = rewriteChecked(body, FOLD);
   expect(notes).toEqual([
     "billing header made constant",
-    expect.stringMatching(/^turns left alone: .* at byte/),
+    expect.stringMatching(/^turns left unchanged: .* at byte/),
   ]);
 });
 
@@ -387,12 +382,12 @@ test("each repair is counted", () => {
   expect(rewriteChecked(JSON.stringify({ messages }), FOLD).notes).toEqual([
     "system turns folded: 1",
     "reminders moved into their tool result: 1",
-    "blocks of the user put behind the tool results: 1",
+    "user blocks moved after the tool results: 1",
     "token markers dropped: 1",
     "tool references named: 1",
   ]);
   const twice = { messages: [first, user("More")] };
   expect(rewriteChecked(JSON.stringify(twice), STRICT).notes).toEqual([
-    "user turns joined to the one before: 1",
+    "user turns joined with the one before: 1",
   ]);
 });

@@ -1,0 +1,127 @@
+import { removals } from "../../json-bytes.ts";
+import type { Findings, RewriteContext } from "../../pass.ts";
+import { type Span, type StringValue, Unscannable, type Value } from "../../scan.ts";
+import type { Edit } from "../../splice.ts";
+import { isMarker, isMarkerBlock } from "./marker.ts";
+import { NewUserTurn } from "./new-user-turn.ts";
+import { noRepairs, notesOf } from "./repairs.ts";
+import { nameLoadedTools } from "./tool-result.ts";
+import { blocksIn, hasResult, readTurn, type Turn } from "./turn.ts";
+import { UserTurn } from "./user-turn.ts";
+
+/** A user turn (or a system turn that becomes one) and what is put into it. */
+interface Host {
+  fold(texts: readonly StringValue[]): void;
+  /** Takes over the blocks of the user turn after it. */
+  join(turn: Turn): void;
+  edits(): readonly Edit[];
+}
+
+/** One walk over the turns of one body. */
+export class Folding {
+  readonly #bytes: Buffer;
+  readonly #context: RewriteContext;
+  readonly #repairs = noRepairs();
+  readonly #toolNames: Edit[] = [];
+  readonly #hosts: Host[] = [];
+  /** Indices of turns. */
+  readonly #removed: number[] = [];
+  /** The user turn that the last turn is or went into; `undefined` after an assistant turn. */
+  #host: Host | undefined;
+  #hadUserTurn = false;
+
+  constructor(bytes: Buffer, context: RewriteContext) {
+    this.#bytes = bytes;
+    this.#context = context;
+  }
+
+  /** Throws `Unscannable` if a turn has an unknown shape, or if no turn would be left. */
+  fold(turns: readonly Value[]): Findings {
+    for (let index = 0; index < turns.length; index++) this.#take(readTurn(turns[index]!), index);
+    return { edits: this.#edits(turns), notes: notesOf(this.#repairs) };
+  }
+
+  // --- internal ---
+
+  #take(turn: Turn, index: number): void {
+    if (turn.role === "system") this.#takeSystem(turn, index);
+    else if (turn.role === "user") this.#takeUser(turn, index);
+    else this.#host = undefined;
+  }
+
+  #takeSystem(turn: Turn, index: number): void {
+    const texts = this.#withoutMarkers(systemTexts(turn));
+    if (this.#host === undefined && texts.length > 0) this.#begin(new NewUserTurn(this.#bytes, turn));
+    else this.#removed.push(index);
+    if (texts.length === 0) return;
+    this.#host?.fold(texts);
+    this.#repairs.folded++;
+  }
+
+  #takeUser(turn: Turn, index: number): void {
+    if (this.#isOnlyMarkers(turn)) {
+      this.#removed.push(index);
+      this.#repairs.markersDropped++;
+      return;
+    }
+    if (this.#context.strictAlternation && this.#host && !hasResult(turn)) {
+      this.#removed.push(index);
+      this.#host.join(turn);
+      this.#repairs.turnsJoined++;
+    } else {
+      const work = { bytes: this.#bytes, context: this.#context, repairs: this.#repairs };
+      this.#begin(new UserTurn(work, turn, !this.#hadUserTurn));
+    }
+    this.#hadUserTurn = true;
+    this.#nameTools(turn);
+  }
+
+  #begin(host: Host): void {
+    this.#hosts.push(host);
+    this.#host = host;
+  }
+
+  #nameTools(turn: Turn): void {
+    for (const block of blocksIn(turn)) {
+      if (!block.isResult) continue;
+      for (const edit of nameLoadedTools(block)) {
+        this.#toolNames.push(edit);
+        this.#repairs.toolsNamed++;
+      }
+    }
+  }
+
+  #withoutMarkers(texts: readonly StringValue[]): StringValue[] {
+    const kept = texts.filter((text) => !isMarker(this.#bytes, text));
+    this.#repairs.markersDropped += texts.length - kept.length;
+    return kept;
+  }
+
+  #isOnlyMarkers({ content }: Turn): boolean {
+    if ("kind" in content) return isMarker(this.#bytes, content);
+    return content.length > 0 && content.every((block) => isMarkerBlock(this.#bytes, block));
+  }
+
+  #edits(turns: readonly Span[]): Edit[] {
+    if (turns.length > 0 && this.#removed.length === turns.length)
+      throw new Unscannable("no turn would be left");
+    const edits = [...this.#toolNames, ...removals(turns, this.#removed)];
+    // Not `flatMap`: most hosts have no edit, and there are hundreds.
+    for (const host of this.#hosts) for (const edit of host.edits()) edits.push(edit);
+    return edits;
+  }
+}
+
+/** The texts that are not empty. */
+function systemTexts({ content, value }: Turn): StringValue[] {
+  if ("kind" in content) return [content].filter(isNotEmpty);
+  const texts = content.map((block) => {
+    if (block.text) return block.text;
+    throw new Unscannable(`a system turn with a block that is not text at byte ${value.start}`);
+  });
+  return texts.filter(isNotEmpty);
+}
+
+function isNotEmpty({ start, end }: StringValue): boolean {
+  return end - start > '""'.length;
+}
