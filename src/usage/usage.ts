@@ -1,87 +1,86 @@
-import { MemberPaths, MemberReader } from "./members.ts";
-import { EventSplitter } from "./sse.ts";
+import { type AnswerListener, AnswerParser } from "./answer-parser.ts";
+import { isObject, type JsonObject } from "./json.ts";
 
-/** What an answer says of its own cost; a figure that it does not give is left out, never 0. */
+/**
+ * What an answer reports about its own cost. A figure that it does not report is left out, never 0. Token counts are whole numbers
+ * from 0 to 2^53 - 1; a server's negative, fractional, larger or non-numeric count is ignored, so totals stay finite.
+ */
 export interface Usage {
-  /** Tokens of the whole prompt: cached and evaluated ones. */
+  /** Tokens of the whole prompt, cached and evaluated. */
   readonly prompt_tokens?: number;
-  /** Prompt tokens that were in the KV cache already. */
+  /** Prompt tokens that were already in the KV cache. */
   readonly cached_tokens?: number;
   /** Prompt tokens that had to be prefilled. */
   readonly evaluated_tokens?: number;
   readonly output_tokens?: number;
-  /** How long the server itself says that the prefill took. */
+  /** Duration of the prefill as the server measured it, from 0 to 2^53 - 1; may be fractional. */
   readonly prompt_ms?: number;
-  /** `exceed_context_size_error`, `overloaded_error`, …: also of an error inside a stream of status 200. */
+  /** `exceed_context_size_error`, `overloaded_error`, …; also of an error event in a stream of status 200. */
   readonly error_type?: string;
 }
 
 /**
- * Where the servers put their figures. llama.cpp: tools/server/server-task.cpp, `to_json_*`; `stats.to_json()` is `timings`.
- * `tokens_cached` of `/completion` is not among them: it counts what the slot holds after the answer.
+ * Reads the usage of one answer, an event stream or JSON, as its bytes pass. Other bodies are ignored. Never throws.
+ * Keeps at most one event or the JSON body; one that is longer than about a million characters is not read.
  */
-const FIGURE_PATHS = [
-  "usage", // JSON answers of all; message_delta of /v1/messages; the last chunk of /v1/chat/completions
-  "message.usage", // message_start of /v1/messages
-  "response.usage", // response.completed of /v1/responses
-  "timings", // all endpoints of llama-server but /v1/messages
-  "tokens_evaluated", // /completion: the whole prompt, in spite of its name
-  "tokens_predicted", // /completion
-  "error.type",
-];
-const ALWAYS = new MemberPaths(FIGURE_PATHS);
-/** What tells the first token from the events before it; chunks with `prompt_progress` come to clients that ask for it. */
-const UNTIL_FIRST_TOKEN = new MemberPaths([...FIGURE_PATHS, "type", "prompt_progress"]);
-
-/** What of these is looked at; `cached_tokens` stands in the `…_tokens_details`. */
-const FIGURES: ReadonlySet<string> = new Set([
-  ...["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"], // Anthropic
-  ...["prompt_tokens", "cached_tokens", "completion_tokens"], // OpenAI
-  ...["cache_n", "prompt_n", "prompt_ms", "predicted_n"], // timings
-  ...["tokens_evaluated", "tokens_predicted"],
-]);
-
-/** Events that a server may send before its first token. */
-const BEFORE_TOKENS: readonly unknown[] = [
-  "ping",
-  "error",
-  "message_start", // llama-server sends it with the first token, others before the prefill
-  "response.created",
-  "response.in_progress",
-];
-
-const OPEN_OBJECT = 0x7b;
-
-/** Reads the figures out of one answer's bytes as they pass, an event stream or JSON; keeps a few kilobytes at most. */
 export class UsageReader {
-  /** Whether the answer is an event stream. */
-  readonly isStream: boolean;
-  readonly #read: (chunk: Uint8Array) => void;
-  readonly #members = new MemberReader(UNTIL_FIRST_TOKEN, (path, value) => this.#note(path, value));
+  readonly #collector = new UsageCollector();
+  readonly #parser: AnswerParser;
+
+  constructor(contentType: string) {
+    this.#parser = new AnswerParser(contentType, [this.#collector]);
+  }
+
+  get isStream(): boolean {
+    return this.#parser.isStream;
+  }
+
+  /** Takes the next bytes of the body, cut anywhere. Does not keep `chunk`. */
+  push(chunk: Uint8Array): void {
+    this.#parser.push(chunk);
+  }
+
+  /** True from the first event of a stream that carries output. Always false for JSON, which arrives all at once. */
+  get tokenSeen(): boolean {
+    return this.isStream && this.#collector.tokenSeen;
+  }
+
+  /** What the answer has reported so far: for JSON, nothing until the body is complete. */
+  get usage(): Usage {
+    this.#parser.settle();
+    return this.#collector.usage;
+  }
+}
+
+/** Collects the usage from the objects of an answer. */
+export class UsageCollector implements AnswerListener {
   readonly #figures = new Map<string, number>();
   #inputIsWhole = false;
   #errorType: string | undefined;
   #tokenSeen = false;
-  #eventIsObject: boolean | undefined;
-  #eventCarriesToken = true;
 
-  /** Bodies that are neither JSON nor an event stream are not looked at. */
-  constructor(contentType: string) {
-    const type = contentType.split(";")[0]!.trim().toLowerCase();
-    this.isStream = type === "text/event-stream";
-    this.#read = this.#readerFor(type);
+  needs(text: string): boolean {
+    return !this.#tokenSeen || FIGURES_OR_ERROR.test(text);
   }
 
-  push(chunk: Uint8Array): void {
-    this.#read(chunk);
+  add(object: JsonObject): void {
+    if (carriesToken(object)) this.#tokenSeen = true;
+    for (const holder of [object.message, object.response, object]) {
+      if (isObject(holder)) this.#noteFigures(holder.usage);
+    }
+    this.#noteFigures(object.timings);
+    this.#noteFigure("tokens_evaluated", object.tokens_evaluated);
+    this.#noteFigure("tokens_predicted", object.tokens_predicted);
+    if (isObject(object.error)) this.#noteError(object.error.type);
   }
 
-  /** True from the first event of a stream that carries output; stays false for JSON, where all comes at once. */
+  /** What is missed stays unknown. */
+  miss(): void {}
+
   get tokenSeen(): boolean {
     return this.#tokenSeen;
   }
 
-  /** What has been read so far. */
   get usage(): Usage {
     return {
       ...derive(this.#figures, this.#inputIsWhole),
@@ -91,68 +90,72 @@ export class UsageReader {
 
   // --- internal ---
 
-  #readerFor(type: string): (chunk: Uint8Array) => void {
-    if (type === "application/json") return (chunk) => this.#members.push(chunk, 0, chunk.length);
-    if (!this.isStream) return () => {};
-    const splitter = new EventSplitter({
-      data: (bytes, start, end) => {
-        this.#eventIsObject ??= bytes[start] === OPEN_OBJECT;
-        this.#members.push(bytes, start, end);
-      },
-      dispatch: () => this.#endEvent(),
-    });
-    return (chunk) => splitter.push(chunk);
-  }
-
-  /** `[DONE]` ends an OpenAI stream and is no object. */
-  #endEvent(): void {
-    if (this.#eventIsObject && this.#eventCarriesToken) this.#tokenSeen = true;
-    this.#eventIsObject = undefined;
-    this.#eventCarriesToken = true;
-    this.#members.reset(this.#tokenSeen ? ALWAYS : UNTIL_FIRST_TOKEN);
-  }
-
-  #note(path: string, value: unknown): void {
-    if (path === "prompt_progress") this.#eventCarriesToken = false;
-    else if (path === "type") this.#eventCarriesToken &&= !BEFORE_TOKENS.includes(value);
-    else if (path === "error.type") this.#noteError(value);
-    else if (typeof value === "number") this.#noteFigure(path, value);
-    else this.#noteFigures(value);
-  }
-
-  /** An error's name only: messages may quote the prompt. */
-  #noteError(value: unknown): void {
-    this.#eventCarriesToken = false;
-    if (typeof value === "string" && /^\w{1,64}$/.test(value)) this.#errorType = value;
+  /** Keeps the error's name only: messages may quote the prompt. */
+  #noteError(type: unknown): void {
+    if (typeof type === "string" && /^\w{1,64}$/.test(type)) this.#errorType = type;
   }
 
   /** A later figure replaces an earlier one of the same name: `message_delta` corrects `message_start`. */
-  #noteFigures(value: unknown): void {
-    if (typeof value !== "object" || value === null) return;
-    for (const [name, figure] of Object.entries(value)) {
-      if (name === "prompt_tokens_details" || name === "input_tokens_details")
-        this.#noteDetails(name, figure);
-      else this.#noteFigure(name, figure);
-    }
+  #noteFigures(figures: unknown): void {
+    if (!isObject(figures)) return;
+    for (const [name, figure] of Object.entries(figures)) this.#noteFigure(name, figure);
+    this.#noteDetails(figures.prompt_tokens_details);
+    this.#noteDetails(figures.input_tokens_details);
+    if (isObject(figures.input_tokens_details)) this.#inputIsWhole = true;
   }
 
-  /** `input_tokens_details` tells the Responses API's `input_tokens`, the whole prompt, from Anthropic's. */
-  #noteDetails(name: string, details: unknown): void {
-    if (typeof details !== "object" || details === null) return;
-    const cached = (details as { cached_tokens?: unknown }).cached_tokens;
-    this.#noteFigure("cached_tokens", cached);
-    if (name === "input_tokens_details") this.#inputIsWhole = true;
+  #noteDetails(details: unknown): void {
+    if (isObject(details)) this.#noteFigure("cached_tokens", details.cached_tokens);
   }
 
   #noteFigure(name: string, figure: unknown): void {
-    if (!FIGURES.has(name) || typeof figure !== "number") return;
-    if (Number.isFinite(figure) && figure >= 0) this.#figures.set(name, figure);
+    if (FIGURES.has(name) && isFigure(name, figure)) this.#figures.set(name, figure);
   }
 }
 
+// --- internal ---
+
 /**
- * Brings the dialects together. Anthropic's `input_tokens` leaves the cached ones out, but for servers that report no cached
- * tokens (llama.cpp before mid 2026) it is the whole prompt; in doubt a figure is left out.
+ * Where servers report figures and errors. llama.cpp: tools/server/server-task.cpp, `to_json_*`; `stats.to_json()` is `timings`.
+ * - `usage`: all JSON answers; message_delta of /v1/messages; the last chunk of /v1/chat/completions
+ * - `message.usage`: message_start of /v1/messages
+ * - `response.usage`: response.completed of /v1/responses
+ * - `timings`: all endpoints of llama-server except /v1/messages
+ * - `tokens_evaluated`, `tokens_predicted`: /completion. The first is the whole prompt, despite its name. Its `tokens_cached` is
+ *   not read: it counts what the slot holds after the answer.
+ * Quotes within a JSON string are escaped, so text that mentions these names does not match.
+ */
+const FIGURES_OR_ERROR = /"(?:usage|timings|tokens_evaluated|tokens_predicted|error)"/;
+
+const FIGURES: ReadonlySet<string> = new Set([
+  ...["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"], // Anthropic
+  ...["prompt_tokens", "cached_tokens", "completion_tokens"], // OpenAI; `cached_tokens` is in `…_tokens_details`
+  ...["cache_n", "prompt_n", "prompt_ms", "predicted_n"], // timings
+  ...["tokens_evaluated", "tokens_predicted"],
+]);
+
+/** Events that a server may send before its first token. */
+const BEFORE_TOKENS: ReadonlySet<unknown> = new Set([
+  "ping",
+  "error",
+  "message_start", // llama-server sends it with the first token, others before the prefill
+  "response.created",
+  "response.in_progress",
+]);
+
+/** Chunks with `prompt_progress` go to clients that ask for it. Some servers send `"error":null` with each chunk. */
+function carriesToken({ type, prompt_progress, error }: JsonObject): boolean {
+  return !BEFORE_TOKENS.has(type) && prompt_progress === undefined && (error ?? undefined) === undefined;
+}
+
+function isFigure(name: string, value: unknown): value is number {
+  if (name !== "prompt_ms") return Number.isSafeInteger(value) && (value as number) >= 0;
+  return typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+}
+
+/**
+ * Unifies the dialects. Anthropic's `input_tokens` excludes cached tokens, but on servers that report no cached tokens (llama.cpp
+ * before mid-2026) it is the whole prompt. In doubt a figure is left out.
  */
 function derive(figures: ReadonlyMap<string, number>, inputIsWhole: boolean): Usage {
   const prompt = promptTokens(figures, inputIsWhole);
@@ -171,13 +174,13 @@ function derive(figures: ReadonlyMap<string, number>, inputIsWhole: boolean): Us
   });
 }
 
+/** Only the Responses API has `input_tokens_details`; its `input_tokens` is the whole prompt. */
 function promptTokens(figures: ReadonlyMap<string, number>, inputIsWhole: boolean): number | undefined {
   const input = figures.get("input_tokens");
-  if (input !== undefined && !inputIsWhole) {
-    const created = figures.get("cache_creation_input_tokens") ?? 0;
-    return input + created + (figures.get("cache_read_input_tokens") ?? 0);
-  }
-  return input ?? figures.get("prompt_tokens") ?? figures.get("tokens_evaluated");
+  if (input === undefined) return figures.get("prompt_tokens") ?? figures.get("tokens_evaluated");
+  if (inputIsWhole) return input;
+  const created = figures.get("cache_creation_input_tokens") ?? 0;
+  return sum(sum(input, created), figures.get("cache_read_input_tokens") ?? 0);
 }
 
 function outputTokens(figures: ReadonlyMap<string, number>): number | undefined {
@@ -186,7 +189,8 @@ function outputTokens(figures: ReadonlyMap<string, number>): number | undefined 
 }
 
 function sum(a: number | undefined, b: number | undefined): number | undefined {
-  return a !== undefined && b !== undefined ? a + b : undefined;
+  if (a === undefined || b === undefined) return undefined;
+  return Number.isSafeInteger(a + b) ? a + b : undefined;
 }
 
 function difference(whole: number | undefined, part: number | undefined): number | undefined {
