@@ -1,7 +1,10 @@
 /** A real Claude Code behind the pings: whatever comes after them, its session ends as it should. */
 import { expect, test } from "bun:test";
+import { createRepairs } from "../../src/proxy/repairs.ts";
 import { startProxy } from "../../src/proxy/server.ts";
-import { rewrite } from "../../src/rewrite/rewrite.ts";
+import { SessionMemory } from "../../src/session/memory.ts";
+import { Upstream } from "../../src/upstream/upstream.ts";
+import { NOBODY } from "../support/unobserved.ts";
 import { claudeCode } from "./setup/claude-code.ts";
 import { newUser, runSession } from "./support/claude.ts";
 import { type Fault, startFaultyUpstream, type Trouble } from "./support/faulty-upstream.ts";
@@ -88,12 +91,14 @@ async function sessionWith(trouble: Trouble) {
 
 /** The proxy in this process, since the binary has no flag for its times. */
 function patientProxy(origin: string) {
+  const upstream = new Upstream({ origin, basePath: "" });
   return startProxy({
     host: "127.0.0.1",
     port: 0,
     allowHosts: [],
-    upstream: { origin, basePath: "" },
-    rewrite: (body, { path }) => rewrite(body, { path, systemTurns: "fold" }),
+    upstream,
+    repair: createRepairs({ systemTurns: "fold", tools: "keep" }, upstream, new SessionMemory()),
+    observer: NOBODY,
     limits: { firstPingMs: PING_MS, nextPingMs: PING_MS },
   });
 }
