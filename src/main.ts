@@ -1,10 +1,20 @@
 #!/usr/bin/env bun
 import { stripVTControlCharacters } from "node:util";
 import { renderUsage } from "citty";
-import { command, readOptions, UsageError, version } from "./cli/options.ts";
+import { command, type Options, readOptions, UsageError, version } from "./cli/options.ts";
 import { serve } from "./cli/serve.ts";
+import { foreign } from "./format/foreign.ts";
+import { Output } from "./terminal/output.ts";
 
-/** Exit codes: 0 after a signal or a text that was asked for, 1 when it cannot run, 2 when it was called wrongly. */
+// When the reader of stderr goes away, as `head` does at the end of a pipe, the proxy goes on without it.
+process.stderr.on("error", () => {});
+const output = new Output(process.stderr);
+
+const FETCH_LIMIT = "BUN_CONFIG_MAX_HTTP_REQUESTS";
+
+raiseFetchLimit();
+
+/** Exit codes: 0 after a signal or a requested text, 1 when it cannot run, 2 for a usage error. */
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -12,11 +22,18 @@ async function main(argv: readonly string[]): Promise<number> {
     const options = readOptions(argv);
     if (options === "version") return print(version);
     if (options === "help") return print(await usage());
-    return await serve(options);
+    return await run(options);
   } catch (error) {
-    console.error(`cache-proxy: ${(error as Error).message}`);
+    output.line(`cache-proxy: ${foreign((error as Error).message, 500)}`);
     return error instanceof UsageError ? 2 : 1;
   }
+}
+
+/** Ends the process: an unanswered question to the upstream must not delay the end by its timeout. */
+async function run(options: Options): Promise<never> {
+  const code = await serve(options, output);
+  await output.flush();
+  process.exit(code);
 }
 
 async function usage(): Promise<string> {
@@ -27,4 +44,17 @@ async function usage(): Promise<string> {
 function print(text: string): number {
   console.log(text);
   return 0;
+}
+
+/**
+ * Bun's fetch sends 256 requests at once, and one more waits in silence. The limit is read from the environment before any code of ours
+ * runs, so the compiled program starts once more in its place, in the same process (2 ms). Not on Windows, which has no execve.
+ */
+function raiseFetchLimit(): void {
+  const isCompiled = import.meta.dir.startsWith("/$bunfs/");
+  if (!isCompiled || process.platform === "win32" || process.env[FETCH_LIMIT]) return;
+  process.execve?.(process.execPath, [process.execPath, ...process.argv.slice(2)], {
+    ...process.env,
+    [FETCH_LIMIT]: "4096",
+  });
 }

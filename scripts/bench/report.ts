@@ -1,16 +1,27 @@
 /**
- * What the report costs a request: two proxies before the same upstream, one with the report (lines to /dev/null, metrics,
- * an open page) and one without, asked in turns by the same client. `bun scripts/bench/report.ts [requests]`
+ * What the report costs per request: two proxies in front of the same upstream, one with the report (rows to /dev/null, metrics, an open
+ * page) and one without, asked in turn by the same client. `bun scripts/bench/report.ts [requests]`
  */
 import { openSync, writeSync } from "node:fs";
 import { startProxy } from "../../src/proxy/server.ts";
-import { createReport } from "../../src/report/report.ts";
+import { Failures } from "../../src/report/failures.ts";
+import { Report } from "../../src/report/report.ts";
+import type { Observation, Observer } from "../../src/request/observer.ts";
+import { RequestLines } from "../../src/terminal/lines.ts";
+import { createLog } from "../../src/terminal/log.ts";
+import { Output } from "../../src/terminal/output.ts";
+import { Upstream } from "../../src/upstream/upstream.ts";
+import { Web } from "../../src/web/web.ts";
 import { startPart } from "./part.ts";
 
-/** Of a usual Claude Code request and its answer. */
+/** As in a usual Claude Code request and its answer. */
 const BODY_BYTES = 80_000;
 const TOKENS = 200;
 const WARM_UP = 300;
+
+/** An observer without a report. */
+const NOTHING: Observation = { rewritten() {}, sent() {}, answered() {}, chunk() {}, end() {} };
+const BLIND: Observer = { begin: () => NOTHING, refused() {} };
 
 const [role = "2000", upstream = ""] = process.argv.slice(2);
 if (role === "upstream") serveAnswers();
@@ -26,7 +37,7 @@ async function measure(requests: number): Promise<void> {
     report: await startPart(import.meta.path, "report", answers.origin),
   };
   const page = await fetch(`${proxies.report.origin}/cache-proxy/events`);
-  // It ends with the proxy.
+  // Ends with the proxy.
   page.body?.pipeTo(new WritableStream()).catch(() => {});
   const times: Record<Which, Answered[]> = { plain: [], report: [] };
   const order: readonly Which[] = ["plain", "report", "report", "plain"];
@@ -41,13 +52,13 @@ async function measure(requests: number): Promise<void> {
     const used = ((await cpu(proxies[which])) - before[which]) / times[which].length;
     const [first, last] = [times[which].map(({ first }) => first), times[which].map(({ last }) => last)];
     console.log(
-      `${which.padEnd(6)}  first byte ${spread(first)}  last byte ${spread(last)}  CPU ${used.toFixed(0)} µs a request`,
+      `${which.padEnd(6)}  first byte ${spread(first)}  last byte ${spread(last)}  CPU ${used.toFixed(0)} µs per request`,
     );
   }
   for (const { child } of [answers, ...Object.values(proxies)]) child.kill();
 }
 
-/** Milliseconds from the sending of the request. */
+/** Milliseconds since the request was sent. */
 interface Answered {
   readonly first: number;
   readonly last: number;
@@ -90,7 +101,7 @@ function serveAnswers(): void {
       const body = new ReadableStream({
         async start(controller) {
           controller.enqueue(first);
-          // Ten at a time: faster than any model makes them.
+          // Ten at a time, faster than any model generates them.
           for (let sent = 0; sent < TOKENS; sent += 10) {
             await Bun.sleep(1);
             controller.enqueue(token.repeat(10));
@@ -106,14 +117,18 @@ function serveAnswers(): void {
 
 function serveProxy(kind: "plain" | "report", origin: string): void {
   const sink = openSync("/dev/null", "w");
-  const write = (text: string): void => void writeSync(sink, text);
-  const to = { origin, basePath: "" };
-  const report = createReport({ upstream: to, logFormat: "text", quiet: false, isTerminal: false, write });
+  const output = new Output({ write: (text) => writeSync(sink, text) });
+  const log = createLog(output, "text");
+  const upstream = new Upstream({ origin, basePath: "" });
+  const report = new Report({ upstream, failures: new Failures(), progressWanted: () => web.isWatched });
+  const web = new Web(report, "bench");
+  report.listen(new RequestLines({ output, log, logFormat: "text", quiet: false, verbose: false }));
+  report.listen(web);
   const proxy = startProxy({
-    ...{ host: "127.0.0.1", port: 0, upstream: to, allowHosts: [] },
-    rewrite: (body) => ({ body, notes: [], facts: { model: "m", stream: true, tools: 14 } }),
-    watcher: kind === "report" ? report.watcher : undefined,
-    own: (request) => (request.url.endsWith("/cpu") ? new Response(String(usedCpu())) : report.own(request)),
+    ...{ host: "127.0.0.1", port: 0, upstream, allowHosts: [] },
+    repair: (body) => ({ body, notes: [], facts: { model: "m", stream: true, tools: 14 } }),
+    observer: kind === "report" ? report.observer : BLIND,
+    own: (request) => (request.url.endsWith("/cpu") ? new Response(String(usedCpu())) : web.own(request)),
   });
   console.log(proxy.url);
 }

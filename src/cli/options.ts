@@ -3,7 +3,7 @@ import { type ArgsDef, defineCommand } from "citty";
 import pkg from "../../package.json" with { type: "json" };
 import type { Address } from "../upstream/address.ts";
 
-/** What the user decided, checked; everything else in the program reads this and nothing reads argv. */
+/** The checked options. The rest of the program reads these; nothing else reads argv. */
 export interface Options {
   readonly port: number;
   readonly host: string;
@@ -16,13 +16,13 @@ export interface Options {
   readonly quiet: boolean;
 }
 
-/** The one table of defaults: flags, help, README, man page and completions are all made of it. */
+/** The one table of flags and defaults: help, man page and completions are rendered from it. */
 const ARGS = {
   port: {
     type: "string",
     default: "8081",
     valueHint: "port",
-    description: "Port to listen on; 0 takes a free one",
+    description: "Port to listen on; 0 picks a free one",
   },
   host: { type: "string", default: "127.0.0.1", valueHint: "address", description: "Address to listen on" },
   upstream: {
@@ -34,33 +34,37 @@ const ARGS = {
   "allow-host": {
     type: "string",
     valueHint: "name",
-    description: "Accept requests for this host name too (may be repeated)",
+    description: "Also accept requests for this host name (may be repeated)",
   },
   "system-turns": {
     type: "enum",
     options: ["fold", "keep"],
     default: "fold",
-    description: "Fold system turns inside messages into their neighbours, or keep them",
+    description: "Fold system turns in the message list into the turns next to them, or keep them",
   },
   tools: {
     type: "enum",
     options: ["stable", "keep"],
     default: "stable",
-    description: "Keep each session's tools in the order they were first seen, or as they come",
+    description:
+      "Keep each session's tools in the order of their first appearance, or as the client sends them",
   },
   "log-format": {
     type: "enum",
     options: ["text", "json"],
     default: "text",
-    description: "What is written to stderr, one line an inference request: for people, or as JSON objects",
+    description: "Format of the log on stderr, one line per inference request",
   },
-  verbose: { type: "boolean", description: "Say what was changed in each request body" },
+  verbose: {
+    type: "boolean",
+    description: "Also log what was changed in each request body, and internal errors",
+  },
   quiet: { type: "boolean", description: "Print warnings and errors only" },
   help: { type: "boolean", alias: "h", description: "Print this help" },
   version: { type: "boolean", description: "Print the version" },
 } as const satisfies ArgsDef;
 
-/** The command's definition; `--help`, the man page and the shell completions are rendered from it. */
+/** The definition that `--help`, the man page and the shell completions are rendered from. */
 export const command = defineCommand({
   meta: { name: pkg.name, version: pkg.version, description: pkg.description },
   args: ARGS,
@@ -68,14 +72,14 @@ export const command = defineCommand({
 
 export const version: string = pkg.version;
 
-/** A mistake in how the program was called: one line for the user, exit code 2. */
+/** Wrong usage of the command: the message is one line for the user, the exit code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
 /**
- * Turns arguments (without the program's own name) into Options, or says which of the two texts was asked for.
- * Throws `UsageError` with the value seen and what is allowed.
+ * Reads the arguments, without the program's own name; "help" and "version" win over everything else. Throws a `UsageError` with the
+ * value seen and the values allowed.
  */
 export function readOptions(argv: readonly string[]): Options | "help" | "version" {
   const flags = parseFlags(argv);
@@ -97,7 +101,7 @@ export function readOptions(argv: readonly string[]): Options | "help" | "versio
 
 // --- internal ---
 
-/** node:util's parser in strict mode: citty's own lets unknown flags pass in silence (`--prot=5` would keep 8081). */
+/** Uses node:util's parser in strict mode: citty's own ignores unknown flags (`--prot=5` would keep 8081). */
 function parseFlags(argv: readonly string[]): Record<string, unknown> {
   const options = Object.fromEntries(
     Object.entries(ARGS).map(([name, arg]) => [
@@ -113,9 +117,9 @@ function parseFlags(argv: readonly string[]): Record<string, unknown> {
   try {
     return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values;
   } catch (error) {
-    // Only the first sentence: the rest of node's text explains how to pass positionals, which we have none of.
+    // Only the first sentence: the rest of node's text explains positional arguments, which this command does not have.
     const [reason = ""] = (error as Error).message.split(/\.\s|\n/);
-    // What begins with a dash is taken for the next flag, unless "=" stands before it.
+    // A value that starts with a dash is read as the next flag, unless "=" precedes it.
     throw new UsageError(
       `${reason.replace("argument is ambiguous", "has no value")}; see --help for the flags`,
     );
@@ -125,27 +129,27 @@ function parseFlags(argv: readonly string[]): Record<string, unknown> {
 function readPort(value: string): number {
   const port = Number(value);
   if (/^\d+$/.test(value) && port <= 65535) return port;
-  throw new UsageError(`--port ${show(value)} is not a port: a whole number from 0 to 65535 is allowed`);
+  throw new UsageError(`--port ${show(value)}: must be a whole number from 0 to 65535`);
 }
 
-/** Bare names and addresses only; an IPv6 address may be given with or without its brackets. */
+/** Accepts bare names and addresses only; an IPv6 address may have brackets. */
 function readHost(value: string): string {
   const host = value.replace(/^\[(.*)\]$/, "$1");
   if (/^[A-Za-z0-9.:_%-]+$/.test(host)) return host;
-  throw new UsageError(`--host ${show(value)} is not an address: an IP address or a host name is allowed`);
+  throw new UsageError(`--host ${show(value)}: must be an IP address or a host name`);
 }
 
 function readUpstream(value: string): Address {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (!url || (url.protocol !== "http:" && url.protocol !== "https:")) {
     throw new UsageError(
-      `--upstream ${show(value)} is not a URL: http://host:port or https://host:port is allowed`,
+      `--upstream ${show(value)}: must be a URL such as http://host:port or https://host:port`,
     );
   }
   if (url.username || url.password || url.search || url.hash) {
-    // The value is not repeated: it may hold a password.
+    // The value is not shown: it may hold a password.
     throw new UsageError(
-      "--upstream takes no user name, password, query or fragment: only http(s)://host:port/path",
+      "--upstream must be http(s)://host:port/path, without user name, password, query or fragment",
     );
   }
   return { origin: url.origin, basePath: url.pathname.replace(/\/+$/, "") };
@@ -154,15 +158,13 @@ function readUpstream(value: string): Address {
 function readAllowedHost(value: string): string {
   const name = value.toLowerCase().replace(/\.$/, "");
   if (/^[a-z0-9._-]+$/.test(name)) return name;
-  throw new UsageError(
-    `--allow-host ${show(value)} is not a host name: a name without scheme and port is allowed`,
-  );
+  throw new UsageError(`--allow-host ${show(value)}: must be a host name without scheme and port`);
 }
 
 function readChoice(name: "system-turns" | "tools" | "log-format", value: string): string {
   const { options } = ARGS[name];
   if ((options as readonly string[]).includes(value)) return value;
-  throw new UsageError(`--${name} ${show(value)} is not known: ${options.join(" or ")} is allowed`);
+  throw new UsageError(`--${name} ${show(value)}: must be ${options.join(" or ")}`);
 }
 
 function show(value: string): string {

@@ -1,144 +1,118 @@
 import { isIP } from "node:net";
-import { networkInterfaces } from "node:os";
 import type { ConsolaInstance } from "consola/core";
-import { isLoopback } from "../proxy/guard.ts";
-import { createRepairs } from "../proxy/repairs.ts";
-import { type ProxySettings, type Proxy as RunningProxy, startProxy } from "../proxy/server.ts";
-import { createReport } from "../report/report.ts";
-import type { BodyChange } from "../request/observer.ts";
-import type { ClientRequest } from "../request/request.ts";
-import { SessionMemory } from "../session/memory.ts";
-import { Upstream } from "../upstream/upstream.ts";
+import { type App, startApp } from "../app.ts";
+import { createLog } from "../terminal/log.ts";
+import type { Output } from "../terminal/output.ts";
 import { banner, exposureWarning, upstreamWarning } from "./banner.ts";
-import { createLog } from "./log.ts";
 import { type Options, UsageError } from "./options.ts";
 
 /** Runs the proxy until a signal; resolves to the exit code. Throws with one line for the user when it cannot start. */
-export async function serve(options: Options): Promise<number> {
-  await refuseItself(options);
-  // A reader of stderr that goes away, as the `head` of a pipe does, takes the words with it, not the proxy.
-  process.stderr.on("error", () => {});
-  const log = createLog(options.logFormat);
-  const upstream = new Upstream(options.upstream);
-  const report = createReport({
-    upstream,
-    logFormat: options.logFormat,
-    quiet: options.quiet,
-    isTerminal: process.stderr.isTTY === true,
-    columns: () => process.stderr.columns,
-    write: (text) => process.stderr.write(text),
-    onRewritten:
-      options.verbose && !options.quiet
-        ? (request, change) => log.withTag("body").log(describeBody(request, change))
-        : undefined,
-  });
-  const proxy = listen(options, {
-    ...options,
-    upstream,
-    repair: createRepairs(options, upstream, new SessionMemory()),
-    observer: report.observer,
-    own: report.own,
-  });
-  const summarise = (words: string) => words && log.withTag("summary").log(words);
-  process.on("SIGUSR1", () => summarise(report.summary() || "no inference request yet"));
-  const ended = untilSignal();
-  await greet(options, proxy.url, upstream, log);
-  const stopped = ended.then(() => proxy.stop());
-  await ended;
-  // The pages' streams never end by themselves; without them, only requests in progress keep the proxy.
-  report.close();
-  if (!options.quiet) {
-    // Behind the terminal's own "^C".
-    if (process.stderr.isTTY && options.logFormat === "text") process.stderr.write("\n");
-    sayWhatIsWaitedFor(proxy, log);
-  }
+export async function serve(options: Options, output: Output): Promise<number> {
+  const log = createLog(output, options.logFormat);
+  const app = await listen(options, output, log);
+  const signal = firstSignal(output);
+  surviveStrayErrors(app, log);
+  await refuseItself(options, app);
+  process.on("SIGUSR1", () => say(log, "summary", app.summary() || "no inference requests yet"));
+  await greet(options, app, log);
+  if ((await signal) === "SIGINT" && options.logFormat === "text" && !options.quiet) output.interrupted();
+  const stopped = app.stop();
+  if (!options.quiet) sayWhatIsLeft(app, log);
   await stopped;
-  if (!options.quiet) summarise(report.summary());
+  if (!options.quiet) say(log, "summary", app.summary());
   return 0;
 }
 
 // --- internal ---
 
-/** A proxy that forwards to itself would answer its own requests for ever. */
-async function refuseItself({ host, port, upstream }: Options): Promise<void> {
-  const { protocol, hostname, port: upstreamPort } = new URL(upstream.origin);
-  if (protocol !== "http:" || port === 0 || Number(upstreamPort || 80) !== port) return;
-  const name = hostname.replace(/^\[(.*)\]$/, "$1");
-  const everywhere = host === "0.0.0.0" || host === "::";
-  const isOwn = (address: string): boolean =>
-    address === host ||
-    (isLoopback(address) && (isLoopback(host) || everywhere)) ||
-    (everywhere && isOwnAddress(address));
-  if (![name, ...(await addressesOf(name))].some(isOwn)) return;
-  throw new UsageError(
-    `--upstream ${upstream.origin} is the proxy itself; give llama-server's address, or another --port`,
-  );
-}
-
-/** What a name stands for on this machine; none for an address, and for a name that is not known. */
-async function addressesOf(name: string): Promise<string[]> {
-  if (isIP(name) !== 0) return [];
-  const found = await Bun.dns.lookup(name).catch(() => []);
-  return found.map(({ address }) => address);
-}
-
-function isOwnAddress(name: string): boolean {
-  const addresses = Object.values(networkInterfaces()).flatMap((infos) => infos ?? []);
-  return name === "0.0.0.0" || name === "::" || addresses.some(({ address }) => address === name);
-}
-
-function listen({ host, port }: Options, settings: ProxySettings): RunningProxy {
+async function listen(options: Options, output: Output, log: ConsolaInstance): Promise<App> {
   try {
-    return startProxy(settings);
+    return startApp(options, output, log);
   } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
-    if (code === "EADDRINUSE") {
-      throw new Error(
-        `${host}:${port} is taken, perhaps by another cache-proxy; stop that or pass another --port (0 takes a free one)`,
-      );
-    }
-    throw new Error(`cannot listen on ${host}:${port}: ${whyNot(host, code) ?? message}`);
+    throw new Error(await whyNot(options, error as { code?: string; message: string }));
   }
 }
 
-function whyNot(host: string, code: string | undefined): string | undefined {
-  if (code === "EACCES") return "only root may listen on a port below 1024";
-  // Of a name that is not known Bun 1.4.5 says whatever the last error of some system call was.
-  return code === "EADDRNOTAVAIL" || isIP(host) === 0 ? "it is no address of this machine" : undefined;
+async function whyNot(
+  { host, port }: Options,
+  { code, message }: { code?: string; message: string },
+): Promise<string> {
+  // For an unknown name Bun 1.4.5 reports whatever the last failed system call was.
+  if (code === "EADDRNOTAVAIL" || !(await isKnown(host)))
+    return `cannot listen on ${host}:${port}: it is not an address of this machine`;
+  if (code === "EADDRINUSE")
+    return `${host}:${port} is already in use, perhaps by another cache-proxy; stop that or pass another --port (0 picks a free one)`;
+  const cause = code === "EACCES" ? "only root may listen on a port below 1024" : message;
+  return `cannot listen on ${host}:${port}: ${cause}`;
 }
 
-async function greet(options: Options, url: string, upstream: Upstream, log: ConsolaInstance): Promise<void> {
-  const answer = await upstream.probe();
-  if (!options.quiet) log.withTag("start").log(banner(options, url, answer));
+async function isKnown(host: string): Promise<boolean> {
+  if (isIP(host) !== 0) return true;
+  return await Bun.dns.lookup(host).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A proxy that forwards to itself would answer its own requests forever. */
+async function refuseItself({ upstream }: Options, app: App): Promise<void> {
+  if (!(await app.isOwnUpstream())) return;
+  await app.kill();
+  throw new UsageError(
+    `--upstream ${upstream.origin} is the proxy itself; pass llama-server's address, or another --port`,
+  );
+}
+
+/**
+ * Without a handler, a rejection that nobody awaits or an exception in a timer ends the process in Bun 1.4.5, and with it every request in
+ * progress. The first one is reported as a warning; all of them are counted in stats.json.
+ */
+function surviveStrayErrors(app: App, log: ConsolaInstance): void {
+  let hasWarned = false;
+  const note = (error: unknown): void => {
+    const text = app.failures.note(error);
+    if (hasWarned) return;
+    hasWarned = true;
+    log.warn(`internal error in cache-proxy; please report it: ${text}`);
+  };
+  process.on("uncaughtException", note);
+  process.on("unhandledRejection", note);
+}
+
+async function greet(options: Options, app: App, log: ConsolaInstance): Promise<void> {
+  const answer = await app.probe();
+  if (!options.quiet) say(log, "start", banner(options, app.url, answer));
   for (const warning of [exposureWarning(options), upstreamWarning(options, answer)])
     if (warning) log.warn(warning);
 }
 
-/** A long prefill may take minutes to end, in which nothing else would happen on the terminal. */
-function sayWhatIsWaitedFor({ running }: RunningProxy, log: ConsolaInstance): void {
+/** A long prefill may take minutes, in which nothing else would happen on the terminal. */
+function sayWhatIsLeft({ running }: App, log: ConsolaInstance): void {
   if (running === 0) return;
-  const requests = running === 1 ? "a request" : `${running} requests`;
-  log.withTag("stop").log(`waiting for ${requests} to finish; a second signal ends at once`);
+  const requests = running === 1 ? "1 request" : `${running} requests`;
+  say(log, "stop", `waiting for ${requests} to finish; press Ctrl-C again to quit now`);
 }
 
-/** Resolves with the first SIGINT or SIGTERM; a second one ends the program at once, with the shell's code for a signal. */
-function untilSignal(): Promise<void> {
+function say(log: ConsolaInstance, event: string, text: string): void {
+  if (text) log.withTag(event).log(text);
+}
+
+/** Resolves with the first SIGINT or SIGTERM; a second one ends the program at once, with the shell's exit code for the signal. */
+function firstSignal(output: Output): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    let signalled = false;
+    let signaled = false;
     for (const [signal, code] of [
       ["SIGINT", 130],
       ["SIGTERM", 143],
     ] as const) {
       process.on(signal, () => {
-        if (signalled) process.exit(code);
-        signalled = true;
-        resolve();
+        if (signaled) {
+          output.status(undefined);
+          process.exit(code);
+        }
+        signaled = true;
+        resolve(signal);
       });
     }
   });
-}
-
-function describeBody({ method, path }: ClientRequest, { before, after, notes }: BodyChange): string {
-  const size = before === after ? `${before} bytes` : `${before} to ${after} bytes`;
-  return `${method} ${path}: ${size}; ${notes.join("; ") || "nothing to normalise"}`;
 }

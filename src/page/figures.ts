@@ -1,4 +1,4 @@
-import { duration, grouped, percent } from "../report/numbers.ts";
+import { duration, grouped, percent } from "../format/numbers.ts";
 import type { TotalsView } from "../report/stats.ts";
 import { byId } from "./dom.ts";
 

@@ -1,4 +1,4 @@
-import { duration, grouped, roughly } from "../report/numbers.ts";
+import { duration, grouped, roughly } from "../format/numbers.ts";
 import type { Running } from "../report/running.ts";
 import { byId, html } from "./dom.ts";
 import { sender, shortSession } from "./words.ts";

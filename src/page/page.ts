@@ -1,5 +1,5 @@
-import type { LiveEvents } from "../report/live.ts";
-import { grouped } from "../report/numbers.ts";
+import { grouped } from "../format/numbers.ts";
+import type { LiveEvents } from "../report/live-events.ts";
 import { drawChart, roundUp } from "./chart.ts";
 import { byId } from "./dom.ts";
 import { showFigures } from "./figures.ts";

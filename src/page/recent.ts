@@ -1,4 +1,4 @@
-import { grouped, percent } from "../report/numbers.ts";
+import { grouped, percent } from "../format/numbers.ts";
 import type { RequestRecord } from "../report/record.ts";
 import { byId, html } from "./dom.ts";
 import { clock, ending, isFailed, milliseconds, sender, shortSession } from "./words.ts";

@@ -1,4 +1,4 @@
-import type { LiveEvents } from "../report/live.ts";
+import type { LiveEvents } from "../report/live-events.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Running } from "../report/running.ts";
 import type { Stats, TotalsView } from "../report/stats.ts";

@@ -1,4 +1,4 @@
-import { grouped, percent } from "../report/numbers.ts";
+import { grouped, percent } from "../format/numbers.ts";
 import { Details } from "./details.ts";
 import { byId, html, svg } from "./dom.ts";
 import { type Bar, type Item, type Layout, layOut, neighbour, type Part } from "./layout.ts";

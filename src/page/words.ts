@@ -1,4 +1,4 @@
-import { duration, grouped, percent } from "../report/numbers.ts";
+import { duration, grouped, percent } from "../format/numbers.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Running } from "../report/running.ts";
 import type { Item } from "./layout.ts";

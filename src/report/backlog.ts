@@ -1,21 +1,23 @@
+import type { Failures } from "./failures.ts";
+
 /**
- * Long enough for what was written to a socket to be on its way: in the same turn, and also with `setImmediate`, Bun 1.4.5 sends
- * only when the job is done (measured: 0.1 ms later). And long enough for the tokens of a fast model to be read together.
+ * Long enough for bytes written to a socket to leave first: Bun 1.4.5 sends them only when the current job is done, also with
+ * `setImmediate` (measured: 0.1 ms later). Also long enough to read several tokens of a fast model together.
  */
 const DELAY_MS = 10;
-/** Bytes that jobs may hold on to in that time. */
+/** Memory that waiting jobs may keep from being freed. */
 const MAX_BYTES = 256 * 1024;
 
-/** Work that no client should wait for: done in order and together a moment later, or at once when it holds much memory. */
+/** Work that no client should wait for: runs in order, all of it a moment later, or at once when it holds too much memory. */
 export class Backlog {
+  readonly #failures: Failures;
   readonly #jobs: (() => void)[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #bytes = 0;
-  #failures = 0;
 
-  /** How many jobs have thrown; none of them stops the others. */
-  get failures(): number {
-    return this.#failures;
+  /** A job that throws is noted in `failures` and stops no other job. */
+  constructor(failures: Failures) {
+    this.#failures = failures;
   }
 
   /** `bytes` is how much memory the job keeps from being freed. */
@@ -26,20 +28,11 @@ export class Backlog {
     else this.#timer ??= setTimeout(() => this.flush(), DELAY_MS);
   }
 
-  /** Does what is left to do now. */
+  /** Runs all waiting jobs now. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#bytes = 0;
-    for (const job of this.#jobs.splice(0)) this.contain(job);
-  }
-
-  /** Runs a part of a job that must not stop the rest of it. */
-  contain(part: () => void): void {
-    try {
-      part();
-    } catch {
-      this.#failures += 1;
-    }
+    for (const job of this.#jobs.splice(0)) this.#failures.contain(job);
   }
 }

@@ -1,6 +1,6 @@
 import type { Usage } from "../usage/usage.ts";
 
-/** When things happened, `performance.now()`; undefined is "not yet" or "cannot be told". */
+/** When things happened, `performance.now()`; `undefined` is "not yet" or "unknown". */
 export interface Moments {
   readonly arrived: number;
   readonly sent?: number | undefined;
@@ -14,15 +14,15 @@ export interface Prefill {
   readonly evaluated_tokens_per_second?: number;
 }
 
-/** Below this the fixed cost of a request (tokenising, one batch, the network) hides the speed of the prefill. */
+/** Below this the fixed cost of a request (tokenizing, one batch, the network) hides the speed of the prefill. */
 export const ENOUGH_TOKENS = 256;
-/** Headers that precede the first token by less were sent together with it. */
+/** Headers that arrive less than this before the first token were sent together with it. */
 const SENT_TOGETHER_MS = 10;
 
 /**
- * How long the prompt's evaluation took. The server's own `prompt_ms` where it gives one; else, for a stream with enough
- * evaluated tokens, the time until the first token: from the headers on, which llama-server sends when a slot begins with the
- * prompt (so waiting for a slot is not counted), or from the sending of the request where headers come with the first token.
+ * How long the prefill took: the server's own `prompt_ms` if it reports one. Otherwise, for a stream with enough evaluated tokens, the time
+ * to the first token: from the headers, which llama-server sends when a slot starts on the prompt (so waiting for a slot does not
+ * count), or from sending the request if the headers came with the first token. Empty where neither is known.
  */
 export function measurePrefill(usage: Usage, moments: Moments): Prefill {
   const evaluated = usage.evaluated_tokens;
@@ -32,7 +32,7 @@ export function measurePrefill(usage: Usage, moments: Moments): Prefill {
   return { prefill_ms: round(duration), evaluated_tokens_per_second: round((evaluated / duration) * 1000) };
 }
 
-/** Microseconds are as far as the clock is worth. */
+/** To three decimals: a time in milliseconds becomes whole microseconds, which is as precise as the clock. */
 export function round(value: number): number {
   return Math.round(value * 1000) / 1000;
 }

@@ -1,21 +1,30 @@
 import type { PrefillingSlot } from "../upstream/slots.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import type { Failures } from "./failures.ts";
+import type { Listener } from "./listener.ts";
 import type { PromptSizes } from "./prompt-size.ts";
 import type { RequestRecord, RunningRequest } from "./record.ts";
-import type { Listener } from "./recorder.ts";
 import type { Progress } from "./running.ts";
 
-export interface ProgressSettings {
+export interface ProgressTimes {
+  /** How long a request waits before the upstream is asked, milliseconds. */
+  readonly patienceMs: number;
+  /** The time between two questions, milliseconds. There is never more than one at a time: llama-server answers between two batches. */
+  readonly intervalMs: number;
+  /** The pause after a question without a useful answer, milliseconds; ends early when the upstream is back. */
+  readonly restMs: number;
+}
+
+export interface ProgressSettings extends Partial<ProgressTimes> {
   readonly upstream: Upstream;
   readonly sizes: PromptSizes;
+  readonly failures: Failures;
   /** Whether anybody is looking: without a terminal or an open page nothing is asked. */
   readonly wanted: () => boolean;
   readonly progressed: (request: RunningRequest, progress: Progress) => void;
-  /** How long a request waits before the upstream is asked. */
-  readonly patienceMs: number;
-  /** The upstream is asked at most this often, and never twice at once: it answers between two batches. */
-  readonly intervalMs: number;
 }
+
+const TIMES: ProgressTimes = { patienceMs: 2_000, intervalMs: 1_000, restMs: 10_000 };
 
 /** A waiting request, and its slot as it was first seen. */
 interface Waiting {
@@ -24,20 +33,22 @@ interface Waiting {
   first?: { readonly at: number; readonly slot: PrefillingSlot };
 }
 
-/** Asks the upstream how far it is with the requests that wait for it; gives up for good where the upstream does not tell. */
+/** Asks the upstream how far it is with the requests that wait for it. */
 export class ProgressPoll implements Listener {
-  readonly #settings: ProgressSettings;
+  readonly #settings: ProgressSettings & ProgressTimes;
   readonly #waiting = new Map<number, Waiting>();
   #timer: ReturnType<typeof setInterval> | undefined;
   #asking: AbortController | undefined;
-  #givenUp = false;
+  #restUntil = 0;
 
   constructor(settings: ProgressSettings) {
-    this.#settings = settings;
+    this.#settings = { ...TIMES, ...settings };
+    settings.upstream.on("back", () => {
+      this.#restUntil = 0;
+    });
   }
 
   sent(request: RunningRequest): void {
-    if (this.#givenUp) return;
     this.#waiting.set(request.id, { request, since: performance.now() });
     this.#timer ??= setInterval(() => void this.#ask(), this.#settings.intervalMs);
   }
@@ -59,7 +70,7 @@ export class ProgressPoll implements Listener {
 
   // --- internal ---
 
-  /** The timer stays until it finds nothing to do: most requests are answered before it rings. */
+  /** The timer runs until it finds nothing to do: most requests are answered before its first tick. */
   #drop(id: number): void {
     this.#waiting.delete(id);
     if (this.#waiting.size === 0) this.#asking?.abort();
@@ -67,30 +78,35 @@ export class ProgressPoll implements Listener {
 
   async #ask(): Promise<void> {
     if (this.#waiting.size === 0) return this.close();
-    const { upstream, patienceMs, wanted } = this.#settings;
-    const latest = performance.now() - patienceMs;
-    if (this.#asking || ![...this.#waiting.values()].some(({ since }) => since <= latest) || !wanted())
-      return;
-    this.#asking = new AbortController();
+    if (this.#asking || !this.#isDue() || !this.#settings.wanted()) return;
+    const asking = new AbortController();
+    this.#asking = asking;
     try {
-      const slots = await upstream.slots(this.#asking.signal);
+      const slots = await this.#settings.upstream.slots(asking.signal);
       if (slots) this.#note(slots);
-      else this.#giveUp();
-    } catch {
-      // Not reachable, or no longer of interest; the waiting request tells the user soon enough.
+      else this.#rest();
+    } catch (error) {
+      if (asking.signal.aborted) return;
+      this.#settings.failures.note(error);
+      this.#rest();
     } finally {
       this.#asking = undefined;
     }
   }
 
-  #giveUp(): void {
-    this.#givenUp = true;
-    this.close();
+  #isDue(): boolean {
+    const now = performance.now();
+    if (now < this.#restUntil) return false;
+    return this.#waiting.values().some(({ since }) => now - since >= this.#settings.patienceMs);
+  }
+
+  #rest(): void {
+    this.#restUntil = performance.now() + this.#settings.restMs;
   }
 
   /**
-   * No slot says whose request it works on. Slots take tasks in the order of their arrival, so the n-th oldest task is taken
-   * to be the n-th oldest request; with more tasks than requests, others use the server too, and nothing is shown.
+   * No slot says whose request it works on. Slots take tasks in order of arrival, so the n-th oldest task is assumed to be the n-th oldest
+   * request. With more tasks than requests, other clients use the server too, and nothing is reported.
    */
   #note(slots: readonly PrefillingSlot[]): void {
     const oldestFirst = slots.toSorted((a, b) => a.task - b.task);
@@ -111,7 +127,7 @@ export class ProgressPoll implements Listener {
   }
 }
 
-/** Leaves the estimates out where the prompt has turned out longer than guessed. */
+/** Leaves the estimates out where the prompt has turned out longer than the guess. */
 export function progress(
   slot: PrefillingSlot,
   guess: number | undefined,

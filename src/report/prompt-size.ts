@@ -1,12 +1,12 @@
+import type { Listener } from "./listener.ts";
 import type { RequestRecord, RunningRequest } from "./record.ts";
-import type { Listener } from "./recorder.ts";
 
-/** Conversations that are remembered; the oldest goes first. */
+/** Conversations to remember; the least recently used one is forgotten first. */
 const LIMIT = 200;
 
 /**
- * Guesses the length of a prompt from the size of its body, by the tokens a byte of the conversation's last request: no
- * endpoint of llama-server tells how long the prompt is that it is evaluating.
+ * Guesses the length of a prompt from the size of its body and the tokens per byte of the conversation's last request: no endpoint of
+ * llama-server reports how long the prompt is that it is evaluating.
  */
 export class PromptSizes implements Listener {
   readonly #tokensPerByte = new Map<string, number>();
@@ -22,7 +22,7 @@ export class PromptSizes implements Listener {
       this.#tokensPerByte.delete(this.#tokensPerByte.keys().next().value!);
   }
 
-  /** About how many tokens; undefined before the first request that told its length. */
+  /** In tokens; `undefined` before the first request with a known length. */
   guess(request: RunningRequest): number | undefined {
     const ratio = this.#tokensPerByte.get(conversation(request)) ?? this.#latest;
     return ratio && request.request_bytes ? Math.round(ratio * request.request_bytes) : undefined;

@@ -3,15 +3,15 @@ import type { Outcome } from "../request/observer.ts";
 import type { Usage } from "../usage/usage.ts";
 
 /**
- * An inference request that is with the upstream. Names and units are the same in the JSON log, in stats.json and on the page, and
- * stable; what is not known is left out. No prompt text, path of a file or key.
+ * An inference request that the upstream has not answered yet. Names and units are stable and the same in the JSON log, in stats.json and
+ * on the page; unknown fields are left out. Holds no prompt text, file path or key.
  */
 export interface RunningRequest extends Caller {
-  /** Counts up from 1 in the order of arrival, within one run. */
+  /** Counts up from 1 in order of arrival, within one run. */
   readonly id: number;
-  /** When it arrived, ISO 8601 in UTC. */
+  /** Arrival, ISO 8601 in UTC. */
   readonly time: string;
-  /** The inference endpoint, such as `/v1/messages`, without what a router has in front of it. */
+  /** The inference endpoint, such as `/v1/messages`, without a router's prefix. */
   readonly endpoint: string;
   /** As the client named it. */
   readonly model?: string;
@@ -20,21 +20,21 @@ export interface RunningRequest extends Caller {
   readonly request_bytes?: number;
 }
 
-/** A finished inference request. Times are counted from the end of the request's head. */
+/** A finished inference request. Times start at the end of the request's head. */
 export interface RequestRecord extends RunningRequest, Usage {
   /** The upstream's status; left out when there was no answer. */
   readonly status?: number;
   readonly outcome: Outcome;
-  /** Until the request was handed on: the proxy's own time and the arrival of the body. */
+  /** Until the request was sent to the upstream: the proxy's own time and the arrival of the body. */
   readonly added_ms?: number;
   /** Until the first byte of the answer's body. */
   readonly first_byte_ms?: number;
   /** Until the first event of a stream that carries output. */
   readonly first_token_ms?: number;
   readonly total_ms: number;
-  /** How long the evaluated tokens took; only where that can be told (see prefill.ts). */
+  /** How long the prefill of the evaluated tokens took, where that can be measured (see prefill.ts). */
   readonly prefill_ms?: number;
-  /** `evaluated_tokens` in `prefill_ms`. */
+  /** `evaluated_tokens` over `prefill_ms`. */
   readonly evaluated_tokens_per_second?: number;
 }
 

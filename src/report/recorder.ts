@@ -3,84 +3,95 @@ import type { BodyChange, Observation, Observer, Outcome } from "../request/obse
 import type { ClientRequest } from "../request/request.ts";
 import { type Usage, UsageReader } from "../usage/usage.ts";
 import { Backlog } from "./backlog.ts";
+import type { Failures } from "./failures.ts";
+import type { Listener } from "./listener.ts";
 import { type Moments, measurePrefill, round } from "./prefill.ts";
 import type { RequestRecord, RunningRequest } from "./record.ts";
 
-/** Hears of every request, a moment after it happened. Whatever a listener throws is counted and goes no further. */
-export interface Listener {
-  /** What became of a body, of any request that has one. */
-  rewritten?: ((request: ClientRequest, change: BodyChange) => void) | undefined;
-  /** Handed to the upstream, so from now on it waits. */
-  sent?(request: RunningRequest): void;
-  /** The answer has begun: the prefill is over. Left out when the request ends before. */
-  answering?(request: RunningRequest): void;
-  ended?(record: RequestRecord): void;
-  /** The proxy answered a request itself, with this status: nothing was forwarded. */
-  refused?(status: number): void;
-  /** A request that is not for inference ended: probes, token counts, lists of models. */
-  passed?(outcome: Outcome, status: number | undefined): void;
-}
-
 /**
- * Makes a record of each inference request from what the forwarding tells of it, and hands it to the listeners. All but
- * looking at the clock is left to the backlog, so that no client waits for figures to be read or a line to be written.
+ * Makes a record of each inference request and hands it to the listeners. Reading figures and telling listeners go through the backlog, so
+ * that no client waits for them and no failure in them reaches a client.
  */
 export class Recorder implements Observer {
-  readonly #listeners: readonly Listener[];
-  readonly #backlog = new Backlog();
+  readonly #news: News;
   #lastId = 0;
 
-  constructor(listeners: readonly Listener[]) {
-    this.#listeners = listeners;
+  constructor(failures: Failures) {
+    this.#news = new News(failures);
   }
 
-  /** How many times a listener has thrown. */
-  get failures(): number {
-    return this.#backlog.failures;
+  /** Listeners hear in the order in which they were added. */
+  listen(listener: Listener): void {
+    this.#news.listeners.push(listener);
   }
 
   refused(status: number): void {
-    this.#backlog.add(() => this.#tell((listener) => listener.refused?.(status)));
+    this.#news.tellLater((listener) => listener.refused?.(status));
   }
 
   begin(request: ClientRequest): Observation {
-    const tell: Tell = (news) => this.#tell(news);
-    if (!request.endpoint?.isInference) return new Passing(request, this.#backlog, tell);
+    const { endpoint } = request;
+    if (!endpoint?.isInference) return new Passing(request, this.#news);
     this.#lastId += 1;
-    return new Recording(this.#lastId, request.endpoint.path, request, this.#backlog, tell);
-  }
-
-  #tell(news: (listener: Listener) => void): void {
-    for (const listener of this.#listeners) this.#backlog.contain(() => news(listener));
+    return new Recording(this.#lastId, endpoint.path, request, this.#news);
   }
 
   /** Tells the listeners now what they have not heard yet. */
   flush(): void {
-    this.#backlog.flush();
+    this.#news.flush();
+  }
+
+  /** Tells every listener at once. */
+  tell(news: (listener: Listener) => void): void {
+    this.#news.tell(news);
   }
 }
 
 // --- internal ---
 
-/** To every listener; for jobs of the backlog only. */
-type Tell = (news: (listener: Listener) => void) => void;
+/** The way from an observation to the listeners. */
+class News {
+  readonly listeners: Listener[] = [];
+  readonly #failures: Failures;
+  readonly #backlog: Backlog;
+
+  constructor(failures: Failures) {
+    this.#failures = failures;
+    this.#backlog = new Backlog(failures);
+  }
+
+  later(job: () => void, bytes?: number): void {
+    this.#backlog.add(job, bytes);
+  }
+
+  /** One listener that throws must not stop the others. */
+  tell(news: (listener: Listener) => void): void {
+    for (const listener of this.listeners) this.#failures.contain(() => news(listener));
+  }
+
+  tellLater(news: (listener: Listener) => void): void {
+    this.later(() => this.tell(news));
+  }
+
+  flush(): void {
+    this.#backlog.flush();
+  }
+}
 
 /** A request that is only counted. */
 class Passing implements Observation {
-  readonly #request: ClientRequest;
-  readonly #backlog: Backlog;
-  readonly #tell: Tell;
+  readonly #client: ClientRequest;
+  readonly #news: News;
   #status: number | undefined;
   #hasEnded = false;
 
-  constructor(request: ClientRequest, backlog: Backlog, tell: Tell) {
-    this.#request = request;
-    this.#backlog = backlog;
-    this.#tell = tell;
+  constructor(client: ClientRequest, news: News) {
+    this.#client = client;
+    this.#news = news;
   }
 
   rewritten(change: BodyChange): void {
-    this.#backlog.add(() => this.#tell((listener) => listener.rewritten?.(this.#request, change)));
+    this.#news.tellLater((listener) => listener.rewritten?.(this.#client, change));
   }
 
   sent(): void {}
@@ -94,38 +105,35 @@ class Passing implements Observation {
   end(outcome: Outcome): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#backlog.add(() => this.#tell((listener) => listener.passed?.(outcome, this.#status)));
+    this.#news.tellLater((listener) => listener.passed?.(outcome, this.#status));
   }
 }
 
 class Recording implements Observation {
-  readonly #known: { readonly id: number; readonly at: number; readonly endpoint: string };
+  readonly #request: RunningRequest;
   readonly #client: ClientRequest;
-  readonly #backlog: Backlog;
-  readonly #tell: Tell;
+  readonly #news: News;
   readonly #moments: { -readonly [name in keyof Moments]: Moments[name] };
-  #running: RunningRequest | undefined;
   #status: number | undefined;
   #headers: Headers | undefined;
   #reader: UsageReader | undefined;
   #answering = false;
   #hasEnded = false;
 
-  constructor(id: number, endpoint: string, client: ClientRequest, backlog: Backlog, tell: Tell) {
-    this.#known = { id, at: Date.now(), endpoint };
+  constructor(id: number, endpoint: string, client: ClientRequest, news: News) {
+    this.#request = runningRequest(id, endpoint, client);
     this.#client = client;
-    this.#backlog = backlog;
-    this.#tell = tell;
+    this.#news = news;
     this.#moments = { arrived: client.arrivedAt };
   }
 
   rewritten(change: BodyChange): void {
-    this.#backlog.add(() => this.#tell((listener) => listener.rewritten?.(this.#client, change)));
+    this.#news.tellLater((listener) => listener.rewritten?.(this.#client, change));
   }
 
   sent(): void {
     this.#moments.sent = performance.now();
-    this.#backlog.add(() => this.#tell((listener) => listener.sent?.(this.#request)));
+    this.#news.tellLater((listener) => listener.sent?.(this.#request));
   }
 
   answered(status: number, headers: Headers): void {
@@ -135,28 +143,21 @@ class Recording implements Observation {
   }
 
   chunk(bytes: Uint8Array): void {
-    // What comes before the upstream's headers are pings of our own.
+    // Chunks before the upstream's headers are the proxy's own pings.
     if (this.#hasEnded || bytes.length === 0 || this.#moments.answered === undefined) return;
     const now = performance.now();
     this.#moments.firstByte ??= now;
-    this.#backlog.add(() => this.#read(bytes, now), bytes.length);
+    this.#news.later(() => this.#read(bytes, now), bytes.length);
   }
 
   end(outcome: Outcome): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     const now = performance.now();
-    this.#backlog.add(() => {
+    this.#news.later(() => {
       const record = this.#record(outcome, now, this.#reader?.usage ?? {});
-      this.#tell((listener) => listener.ended?.(record));
+      this.#news.tell((listener) => listener.ended?.(record));
     });
-  }
-
-  // In jobs of the backlog:
-
-  get #request(): RunningRequest {
-    this.#running ??= runningRequest(this.#known, this.#client);
-    return this.#running;
   }
 
   /** A stream begins to answer with its first token: headers and comments also come during the prefill. */
@@ -166,7 +167,7 @@ class Recording implements Observation {
     if (this.#answering || (this.#reader.isStream && !this.#reader.tokenSeen)) return;
     if (this.#reader.isStream) this.#moments.firstToken = now;
     this.#answering = true;
-    this.#tell((listener) => listener.answering?.(this.#request));
+    this.#news.tell((listener) => listener.answering?.(this.#request));
   }
 
   #record(outcome: Outcome, now: number, usage: Usage): RequestRecord {
@@ -186,7 +187,8 @@ class Recording implements Observation {
 }
 
 function runningRequest(
-  { id, at, endpoint }: { readonly id: number; readonly at: number; readonly endpoint: string },
+  id: number,
+  endpoint: string,
   { session, agent, agent_id, model, stream, bytes }: ClientRequest,
 ): RunningRequest {
   const caller: Caller = {
@@ -196,7 +198,7 @@ function runningRequest(
   };
   return {
     id,
-    time: new Date(at).toISOString(),
+    time: new Date().toISOString(),
     endpoint,
     ...(model && { model }),
     ...caller,
@@ -205,7 +207,7 @@ function runningRequest(
   };
 }
 
-/** A compressed body passes unread: unpacking it would cost more than the figures are worth. */
+/** A compressed body passes unread: decompressing it would cost more than the figures are worth. */
 function readerFor(headers: Headers): UsageReader {
   return new UsageReader(headers.has("content-encoding") ? "" : (headers.get("content-type") ?? ""));
 }

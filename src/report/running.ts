@@ -1,5 +1,5 @@
+import type { Listener } from "./listener.ts";
 import type { RequestRecord, RunningRequest } from "./record.ts";
-import type { Listener } from "./recorder.ts";
 
 /** How far a prefill has come. */
 export interface Progress {
@@ -12,12 +12,14 @@ export interface Progress {
   readonly seconds_left_estimate?: number;
 }
 
+/** A running request as stats.json and the page show it. */
 export interface Running extends RunningRequest {
   readonly state: "waiting" | "answering";
+  /** Of the prefill, where the upstream reports it. */
   readonly progress?: Progress;
 }
 
-/** The inference requests that are with the upstream, oldest first. */
+/** The inference requests that the upstream has not answered yet, oldest first. */
 export class RunningRequests implements Listener {
   readonly #requests = new Map<number, Running>();
 

@@ -1,4 +1,5 @@
 import pkg from "../../package.json" with { type: "json" };
+import type { FailuresView } from "./failures.ts";
 import type { RequestRecord } from "./record.ts";
 import type { Running } from "./running.ts";
 import {
@@ -10,33 +11,37 @@ import {
   type Totals,
 } from "./totals.ts";
 
-/** The answer of `/cache-proxy/stats.json`, and what the page begins with. Names and units are stable. */
+/** The answer of `/cache-proxy/stats.json` and the first event of the page. Names and units are stable. */
 export interface Stats {
   readonly version: string;
-  /** When this run began, ISO 8601 in UTC. */
+  /** Start of this run, ISO 8601 in UTC. */
   readonly started_at: string;
   readonly totals: TotalsView;
   readonly times: Readonly<Record<TimeName, HistogramView>>;
-  /** Inference requests that are with the upstream, oldest first. */
+  /** Errors inside cache-proxy; no client sees them. */
+  readonly failures: FailuresView;
+  /** The inference requests that the upstream has not answered yet, oldest first. */
   readonly running: readonly Running[];
   /** The last 500 inference requests, oldest first. */
   readonly requests: readonly RequestRecord[];
 }
 
-/** Sums over the whole run; what cannot be told yet is left out. */
+/** Sums over the whole run; unknown figures are left out. */
 export interface TotalsView {
   /** Inference requests. */
   readonly requests: number;
-  /** All requests by endpoint (`other` is not inference), end and status. */
+  /** All requests by endpoint (`other` for everything but inference), outcome and status. */
   readonly requests_by_end: readonly RequestCount[];
+  /** Requests that the proxy answered itself and did not forward, by its status. */
+  readonly refused_by_status: Readonly<Record<string, number>>;
   readonly prompt_tokens: number;
   readonly cached_tokens: number;
   readonly evaluated_tokens: number;
   readonly output_tokens: number;
-  /** `cached_tokens` of cached and evaluated ones together, from 0 to 1. */
+  /** `cached_tokens` over the sum of `cached_tokens` and `evaluated_tokens`, from 0 to 1. */
   readonly cached_share?: number;
   readonly evaluated_tokens_per_second?: number;
-  /** Seconds of prefill: `cached_tokens` at that speed. */
+  /** Seconds of prefill: `cached_tokens` over `evaluated_tokens_per_second`. */
   readonly saved_seconds_estimate?: number;
 }
 
@@ -49,19 +54,20 @@ type TimeName =
 export interface HistogramView {
   readonly count: number;
   readonly sum: number;
-  /** How many were at most so long, by upper bound. */
+  /** Cumulative: the number of values up to the bound, in seconds. */
   readonly buckets: readonly { readonly le: number; readonly count: number }[];
 }
 
 export interface StatsSource {
   readonly startedAt: Date;
   readonly totals: Totals;
+  readonly failures: FailuresView;
   readonly running: readonly Running[];
   readonly records: readonly RequestRecord[];
 }
 
-/** The metrics of the run as one JSON value, with the requests they are made of. */
-export function stats({ startedAt, totals, running, records }: StatsSource): Stats {
+/** The figures of the run as one JSON value, with the requests they come from. */
+export function stats({ startedAt, totals, failures, running, records }: StatsSource): Stats {
   return {
     version: pkg.version,
     started_at: startedAt.toISOString(),
@@ -72,6 +78,7 @@ export function stats({ startedAt, totals, running, records }: StatsSource): Sta
       time_to_first_token_seconds: histogramView(totals.firstToken),
       request_duration_seconds: histogramView(totals.duration),
     },
+    failures,
     running,
     requests: records,
   };
@@ -82,6 +89,7 @@ export function totalsView(totals: Totals): TotalsView {
   return {
     requests: totals.inferences,
     requests_by_end: totals.requests,
+    refused_by_status: Object.fromEntries(totals.refused),
     prompt_tokens: totals.prompt_tokens,
     cached_tokens: totals.cached_tokens,
     evaluated_tokens: totals.evaluated_tokens,

@@ -4,22 +4,22 @@ import type { RequestRecord } from "./record.ts";
 
 /** Upper bounds of the buckets, in seconds: prefills take from a tenth of a second to many minutes. */
 const WAIT_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
-/** The proxy's own part is a fraction of a millisecond, but a large body may take its time to arrive. */
+/** The proxy's own part is a fraction of a millisecond, but a large body may take longer to arrive. */
 const ADDED_BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1];
 
-/** One kind of end and how many requests had it. */
+/** How many requests of an endpoint ended in the same way. */
 export interface RequestCount {
-  /** `other` for all that is not inference, so that no client can make up new ones. */
+  /** `other` for everything but inference, so that no client can invent new ones. */
   readonly endpoint: string;
   readonly outcome: Outcome;
   readonly status: number | undefined;
   readonly count: number;
 }
 
-/** How often, and how long in all, with the number of values up to each bound; in seconds. */
+/** Counts durations by upper bound, in seconds. */
 export class Histogram {
   readonly bounds: readonly number[];
-  /** One for each bound, each with the ones below it in it. */
+  /** Cumulative: one per bound, the number of values up to it. */
   readonly counts: number[];
   count = 0;
   sum = 0;
@@ -40,13 +40,13 @@ export class Histogram {
   }
 }
 
-/** Everything that is counted over a run. A figure that a request does not have adds nothing. */
+/** Everything that is counted over a run. An unknown figure adds nothing. */
 export class Totals {
   prompt_tokens = 0;
   cached_tokens = 0;
   evaluated_tokens = 0;
   output_tokens = 0;
-  /** The evaluated tokens whose time says something, and that time: what the speed is made of. */
+  /** The evaluated tokens of the prefills whose time is known, and that time: the speed is their ratio. */
   prefill_tokens = 0;
   prefill_ms = 0;
   readonly addedTime = new Histogram(ADDED_BOUNDS);
@@ -54,6 +54,7 @@ export class Totals {
   readonly firstToken = new Histogram(WAIT_BOUNDS);
   readonly duration = new Histogram(WAIT_BOUNDS);
   readonly #requests = new Map<string, RequestCount>();
+  readonly #refused = new Map<number, number>();
 
   add(record: RequestRecord): void {
     this.count(record.endpoint, record.outcome, record.status);
@@ -64,18 +65,28 @@ export class Totals {
     this.#addTimes(record);
   }
 
-  /** Counts a request of which nothing but its end is known. */
+  /** Counts a request of which only the end is known. */
   count(endpoint: string, outcome: Outcome, status: number | undefined): void {
     const key = `${endpoint} ${outcome} ${status}`;
     const count = (this.#requests.get(key)?.count ?? 0) + 1;
     this.#requests.set(key, { endpoint, outcome, status, count });
   }
 
+  /** Counts a request that the proxy answered itself, with this status. */
+  refuse(status: number): void {
+    this.#refused.set(status, (this.#refused.get(status) ?? 0) + 1);
+  }
+
+  /** The requests that were not forwarded, by the proxy's status. */
+  get refused(): ReadonlyMap<number, number> {
+    return this.#refused;
+  }
+
   get requests(): readonly RequestCount[] {
     return [...this.#requests.values()];
   }
 
-  /** How many of them were for inference. */
+  /** The number of inference requests. */
   get inferences(): number {
     return this.duration.count;
   }
@@ -95,18 +106,18 @@ export class Totals {
   }
 }
 
-/** Cached tokens of all whose cost is known, from 0 to 1; undefined while there are none. */
+/** The share of cached tokens among cached and evaluated ones, from 0 to 1; `undefined` while there are none. */
 export function cachedShare(totals: Pick<Totals, "cached_tokens" | "evaluated_tokens">): number | undefined {
   const all = totals.cached_tokens + totals.evaluated_tokens;
   return all > 0 ? totals.cached_tokens / all : undefined;
 }
 
-/** Evaluated tokens per second over the run; undefined before the first measured prefill. */
+/** Evaluated tokens per second over the run; `undefined` before the first measured prefill. */
 export function prefillSpeed(totals: Pick<Totals, "prefill_tokens" | "prefill_ms">): number | undefined {
   return totals.prefill_ms > 0 ? (totals.prefill_tokens / totals.prefill_ms) * 1000 : undefined;
 }
 
-/** An estimate: the cached tokens at the speed at which this run's evaluated ones were prefilled. */
+/** An estimate: how long the cached tokens would have taken at this run's prefill speed. */
 export function secondsSaved(totals: Totals): number | undefined {
   const speed = prefillSpeed(totals);
   return speed ? totals.cached_tokens / speed : undefined;

@@ -17,8 +17,8 @@ const DEFAULTS: Options = {
 describe("readOptions", () => {
   test.each<[string, string[], Partial<Options>]>([
     ["nothing given", [], {}],
-    ["a port behind a blank", ["--port", "9090"], { port: 9090 }],
-    ["a port behind an equals sign", ["--port=9090"], { port: 9090 }],
+    ["a port after a space", ["--port", "9090"], { port: 9090 }],
+    ["a port after an equals sign", ["--port=9090"], { port: 9090 }],
     ["port 0", ["--port", "0"], { port: 0 }],
     ["the highest port", ["--port", "65535"], { port: 65535 }],
     ["the last of two ports", ["--port", "1", "--port", "2"], { port: 2 }],
@@ -54,7 +54,7 @@ describe("readOptions", () => {
     expect(readOptions(argv)).toEqual({ ...DEFAULTS, ...want });
   });
 
-  test("help and version, whatever stands beside them", () => {
+  test("help and version, whatever else is given", () => {
     expect(readOptions(["--help"])).toBe("help");
     expect(readOptions(["-h"])).toBe("help");
     expect(readOptions(["--version"])).toBe("version");
@@ -62,12 +62,12 @@ describe("readOptions", () => {
     expect(readOptions(["--verbose", "--version"])).toBe("version");
   });
 
-  test("nobody can change the options afterwards", () => {
+  test("the options are frozen", () => {
     expect(Object.isFrozen(readOptions([]))).toBe(true);
   });
 });
 
-describe("a mistake is one line with the value and what is allowed", () => {
+describe("a usage error is one line with the value and the values allowed", () => {
   test.each([
     [["--prot=5"], "--prot", "--help"],
     [["-p", "5"], "-p", "--help"],
@@ -83,9 +83,9 @@ describe("a mistake is one line with the value and what is allowed", () => {
     [["--port=-1"], '"-1"', "0 to 65535"],
     [["--port", "8e3"], '"8e3"', "0 to 65535"],
     [["--port", " 80"], '" 80"', "0 to 65535"],
-    [["--host", ""], '--host ""', "host name is allowed"],
-    [["--host", "http://a"], '"http://a"', "host name is allowed"],
-    [["--host", "a b"], '"a b"', "host name is allowed"],
+    [["--host", ""], '--host ""', "or a host name"],
+    [["--host", "http://a"], '"http://a"', "or a host name"],
+    [["--host", "a b"], '"a b"', "or a host name"],
     [["--upstream", "localhost:8080"], '"localhost:8080"', "http://host:port"],
     [["--upstream", "ftp://h"], '"ftp://h"', "http://host:port"],
     [["--upstream", "http://"], '"http://"', "http://host:port"],
@@ -105,14 +105,14 @@ describe("a mistake is one line with the value and what is allowed", () => {
     expect(message).not.toContain("\n");
   });
 
-  test("a password in the upstream is not repeated", () => {
+  test("a password in the upstream is not shown", () => {
     const message = messageOf(["--upstream", "http://me:secret@h:1"]);
     expect(message).toContain("password");
     expect(message).not.toContain("secret");
   });
 });
 
-test("the command's definition carries name, version and every default that is used", () => {
+test("the command's definition has the name, the version and every default", () => {
   expect(command.meta).toMatchObject({ name: "cache-proxy", version: pkg.version });
   expect(version).toBe(pkg.version);
   const args = command.args as unknown as Record<string, { default?: string }>;
@@ -131,5 +131,5 @@ function messageOf(argv: readonly string[]): string {
     expect(error).toBeInstanceOf(UsageError);
     return (error as UsageError).message;
   }
-  throw new Error(`taken without complaint: ${argv.join(" ")}`);
+  throw new Error(`accepted: ${argv.join(" ")}`);
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import pkg from "../../package.json" with { type: "json" };
 
 const MAIN = join(import.meta.dir, "../../src/main.ts");
-/** Not every machine knows its own name. */
+/** Not every machine can resolve its own name. */
 const hasAddress = await Bun.dns.lookup(hostname()).then(
   () => true,
   () => false,
@@ -45,24 +45,13 @@ describe("words and exit codes", () => {
 
   test.each([
     ["an unknown flag", ["--prot=5"], "--prot"],
-    ["a word that is no flag", ["serve"], "serve"],
-    ["a port that is no number", ["--port", "http"], '"http"'],
+    ["a word that is not a flag", ["serve"], "serve"],
+    ["a port that is not a number", ["--port", "http"], '"http"'],
     ["a port out of range", ["--port=70000"], '"70000"'],
-    ["an upstream that is no URL", ["--upstream", "localhost"], '"localhost"'],
+    ["an upstream that is not a URL", ["--upstream", "localhost"], '"localhost"'],
     ["an upstream that is not http(s)", ["--upstream", "ftp://localhost"], '"ftp://localhost"'],
-    ["a choice that is none", ["--system-turns", "hoist"], "fold or keep"],
-    ["a value that is missing", ["--port"], "--port"],
-    ["the proxy itself as upstream", ["--port", "18081", "--upstream", "http://localhost:18081"], "itself"],
-    [
-      "the proxy itself by its address",
-      ["--port", "18081", "--upstream", "http://127.0.0.1:18081/v1"],
-      "itself",
-    ],
-    [
-      "the proxy itself behind every address",
-      ["--host", "0.0.0.0", "--port", "18081", "--upstream", "http://[::1]:18081"],
-      "itself",
-    ],
+    ["an unknown choice", ["--system-turns", "hoist"], "fold or keep"],
+    ["a missing value", ["--port"], "--port"],
   ])("%s is one line with the value, exit code 2", async (_name, argv, wanted) => {
     const { code, out, err } = await run(...argv);
     expect(code).toBe(2);
@@ -71,29 +60,38 @@ describe("words and exit codes", () => {
     expect(err.trimEnd().split("\n")).toHaveLength(1);
   });
 
-  test.skipIf(!hasAddress)("the proxy itself by the machine's name", async () => {
-    const upstream = `http://${hostname()}:18081`;
-    const { code, err } = await run("--host", "0.0.0.0", "--port", "18081", "--upstream", upstream);
-    expect(code).toBe(2);
-    expect(err).toContain("itself");
-  });
+  const selves: [name: string, host: string, upstream: (port: number) => string, isPossible: boolean][] = [
+    ["by name", "127.0.0.1", (port) => `http://localhost:${port}`, true],
+    ["by address, with a base path", "127.0.0.1", (port) => `http://127.0.0.1:${port}/v1`, true],
+    ["when it listens on every address", "0.0.0.0", (port) => `http://127.0.0.1:${port}`, true],
+    ["by the machine's name", "0.0.0.0", (port) => `http://${hostname()}:${port}`, hasAddress],
+  ];
+  for (const [name, host, upstream, isPossible] of selves) {
+    test.skipIf(!isPossible)(`the proxy itself as upstream, ${name}, is a usage error`, async () => {
+      const port = freePort();
+      const { code, err } = await run("--host", host, "--port", String(port), "--upstream", upstream(port));
+      expect(code).toBe(2);
+      expect(err).toContain("itself");
+      expect(err.trimEnd().split("\n")).toHaveLength(1);
+    });
+  }
 
   test.each(["no-such-host.invalid", "203.0.113.7"])(
-    "--host %s is no address of this machine",
+    "--host %s is not an address of this machine",
     async (host) => {
       const { code, err } = await run("--port", "0", "--host", host);
       expect(code).toBe(1);
-      expect(err).toBe(`cache-proxy: cannot listen on ${host}:0: it is no address of this machine\n`);
+      expect(err).toBe(`cache-proxy: cannot listen on ${host}:0: it is not an address of this machine\n`);
     },
   );
 
-  test("a password in --upstream is never repeated", async () => {
+  test("a password in --upstream is never shown", async () => {
     const { code, err } = await run("--upstream", "http://me:secret@localhost:8080");
     expect(code).toBe(2);
     expect(err).not.toContain("secret");
   });
 
-  test("a port that is taken is one line with a hint, exit code 1", async () => {
+  test("a port in use is one line with a hint, exit code 1", async () => {
     const other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
     stops.push(() => other.stop(true));
     const { code, err } = await run("--port", String(other.port));
@@ -104,8 +102,24 @@ describe("words and exit codes", () => {
   });
 });
 
+test("two proxies cannot share a port: the second one ends with exit code 1", async () => {
+  const upstream = llamaServer();
+  const first = await start("--port=0", "--upstream", upstream.url);
+  const port = new URL(first.url).port;
+  const { code, err } = await run("--port", port, "--upstream", upstream.url);
+  expect(code).toBe(1);
+  expect(err).toContain(`127.0.0.1:${port} is already in use`);
+  expect(await (await fetch(`${first.url}/v1/models`)).text()).toBe("GET /v1/models");
+});
+
+test("a proxy in front of another proxy is not itself", async () => {
+  const first = await start("--port=0", "--upstream", llamaServer().url);
+  const second = await start("--port=0", "--upstream", first.url);
+  expect(await (await fetch(`${second.url}/v1/models`)).text()).toBe("GET /v1/models");
+});
+
 describe("a running proxy", () => {
-  test("says where it listens and forwards, what answers there and how to start Claude Code", async () => {
+  test("reports where it listens and forwards, what answers there and how to start Claude Code", async () => {
     const upstream = llamaServer();
     const proxy = await start("--port", "0", "--upstream", upstream.url);
     expect(proxy.words).toContain(`ANTHROPIC_BASE_URL=${proxy.url} ANTHROPIC_AUTH_TOKEN=local claude`);
@@ -129,7 +143,7 @@ describe("a running proxy", () => {
     await proxy.until(/everyone who can reach/);
   });
 
-  test("--quiet leaves the banner out and still says a warning", async () => {
+  test("--quiet leaves the banner out and still prints warnings", async () => {
     const upstream = llamaServer();
     await upstream.stop();
     const child = spawn("--port", "0", "--quiet", "--upstream", upstream.url);
@@ -137,7 +151,7 @@ describe("a running proxy", () => {
     expect(words).not.toContain("ANTHROPIC_BASE_URL");
   });
 
-  test("--verbose says how large the body was and what was done to it", async () => {
+  test("--verbose reports the size of the body and what was changed in it", async () => {
     const proxy = await start("--port=0", "--verbose", "--upstream", llamaServer().url);
     const body = JSON.stringify({
       system: "x-anthropic-billing-header: cc_version=2.1.330.803; cc_entrypoint=cli;",
@@ -149,7 +163,7 @@ describe("a running proxy", () => {
     expect(words).not.toContain("cc_version");
   });
 
-  test("--quiet says nothing of bodies, whatever else is asked for", async () => {
+  test("--quiet reports nothing about bodies, even with --verbose", async () => {
     const upstream = llamaServer();
     const child = spawn("--port=0", "--verbose", "--quiet", "--host=0.0.0.0", "--upstream", upstream.url);
     await reader(child.stderr).until(/everyone who can reach/);
@@ -171,12 +185,12 @@ describe("a running proxy", () => {
     expect(await proxy.child.exited).toBe(0);
   });
 
-  test("a reader of stderr that has gone away is no reason to fail", async () => {
+  test("the proxy goes on when the reader of stderr goes away", async () => {
     const upstream = llamaServer();
     const program = [process.execPath, MAIN, "--port=0", "--upstream", upstream.url].map(
       (word) => `'${word}'`,
     );
-    // The shell says which process it becomes, and leaves the pipe's other end to a reader that takes one line only.
+    // The shell becomes the proxy; the other end of its pipe is a reader that takes one line only.
     const child = Bun.spawn(["bash", "-c", `echo $$; exec ${program.join(" ")} 2> >(head -n 1 >&2)`], {
       env: { PATH: process.env.PATH ?? "" },
       stdin: "ignore",
@@ -210,15 +224,15 @@ describe("a running proxy", () => {
       await asked.promise;
       proxy.child.kill(signal);
       await refused(proxy.url);
-      // One of `refused` may be among them.
-      await proxy.until(/waiting for (a request|\d requests) to finish; a second signal ends at once/);
+      // A probe of `refused` may be among them.
+      await proxy.until(/waiting for (1 request|\d requests) to finish; press Ctrl-C again to quit now/);
       gate.resolve();
       expect(await (await answer).text()).toBe("finished");
       expect(await proxy.child.exited).toBe(0);
     },
   );
 
-  test("a second signal ends at once", async () => {
+  test("a second signal ends the program at once", async () => {
     const asked = Promise.withResolvers<void>();
     const upstream = Bun.serve({
       port: 0,
@@ -244,7 +258,15 @@ describe("a running proxy", () => {
   });
 });
 
-// --- helpers ---
+// --- internal ---
+
+/** A port that nothing listens on at this moment. */
+function freePort(): number {
+  const server = Bun.serve({ port: 0, fetch: () => new Response() });
+  const port = server.port!;
+  server.stop(true);
+  return port;
+}
 
 const text = (stream: ReadableStream): Promise<string> => new Response(stream).text();
 
@@ -269,7 +291,7 @@ function llamaServer(port = 0): { url: string; stop(): Promise<void> } {
   return { url: server.url.origin, stop };
 }
 
-/** Own environment: `NO_COLOR` and the like would change what is printed. */
+/** With an environment of its own: `NO_COLOR` and the like would change what is printed. */
 function spawn(...argv: string[]) {
   const child = Bun.spawn([process.execPath, MAIN, ...argv], {
     env: { PATH: process.env.PATH ?? "" },
@@ -295,7 +317,7 @@ async function start(...argv: string[]) {
   return { child, url, words, until };
 }
 
-/** Reads a stream until all that came so far matches; rejects when it ends before. */
+/** Reads a stream until everything read so far matches; rejects when it ends before. */
 function reader(stream: ReadableStream<Uint8Array>) {
   const chunks = stream
     .pipeThrough(new TextDecoderStream() as never)
@@ -313,7 +335,7 @@ function reader(stream: ReadableStream<Uint8Array>) {
   };
 }
 
-/** Resolves when nothing listens any more. */
+/** Resolves when nothing listens there any more. */
 async function refused(url: string): Promise<void> {
   for (;;) {
     const open = await fetch(`${url}/gone`).then(

@@ -8,7 +8,7 @@ const totals = new Totals();
 
 function snapshot(startedAt: number, ids: readonly number[]): ReturnType<typeof stats> {
   const records = ids.map((id) => ({ ...FULL, id }));
-  return stats({ startedAt: new Date(startedAt), totals, running: [], records });
+  return stats({ startedAt: new Date(startedAt), totals, failures: { count: 0 }, running: [], records });
 }
 
 test("after a reconnection older records of the same run stay, in order and once", () => {

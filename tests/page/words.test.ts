@@ -29,12 +29,12 @@ describe("ends", () => {
     { name: "complete", record: FULL, words: "200", failed: false },
     {
       name: "the client's wish",
-      record: { ...FULL, outcome: "left" },
+      record: { ...FULL, outcome: "client_gone" },
       words: "200, client left",
       failed: false,
     },
     { name: "broken off", record: { ...FULL, outcome: "broken" }, words: "200, broken off", failed: true },
-    { name: "refused", record: BARE, words: "upstream not reachable", failed: true },
+    { name: "unreachable", record: BARE, words: "upstream not reachable", failed: true },
     { name: "a bad status", record: { ...FULL, status: 500 }, words: "500", failed: true },
     {
       name: "an error in the stream",

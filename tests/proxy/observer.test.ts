@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { Failures } from "../../src/report/failures.ts";
 import { Recorder as RealRecorder } from "../../src/report/recorder.ts";
 import type { Observation, Observer, Outcome } from "../../src/request/observer.ts";
 import type { ClientRequest } from "../../src/request/request.ts";
@@ -192,13 +193,15 @@ describe("a listener of the report that fails", () => {
       await using upstream = await startUpstream(({ write }) =>
         write(`${chunkedHead()}${chunkOf("data: {}\n\n")}${chunkOf("b")}0\r\n\r\n`),
       );
-      const recorder = new RealRecorder([{ [name]: fail }]);
+      const failures = new Failures();
+      const recorder = new RealRecorder(failures);
+      recorder.listen({ [name]: fail });
       await using proxy = proxyTo(upstream.origin, { observer: recorder });
       expect(await read(proxy.port)).toBe("data: {}\n\nb");
       await (await fetch(proxy.url)).text();
       await proxy.stop();
       recorder.flush();
-      expect(recorder.failures).toBeGreaterThan(0);
+      expect(failures.count).toBeGreaterThan(0);
     },
   );
 });

@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
 import { Backlog } from "../../src/report/backlog.ts";
+import { Failures } from "../../src/report/failures.ts";
 
-test("jobs are done later, in order, and a failing one stops no other", async () => {
-  const backlog = new Backlog();
+test("jobs run later, in order, and a failing one stops no other", async () => {
+  const failures = new Failures();
+  const backlog = new Backlog(failures);
   const done: number[] = [];
   backlog.add(() => void done.push(1));
   backlog.add(() => {
@@ -12,11 +14,11 @@ test("jobs are done later, in order, and a failing one stops no other", async ()
   expect(done).toEqual([]);
   while (done.length === 0) await Bun.sleep(1);
   expect(done).toEqual([1, 2]);
-  expect(backlog.failures).toBe(1);
+  expect(failures.view()).toEqual({ count: 1, last: "Error: no" });
 });
 
 test("jobs that hold much memory do not wait", () => {
-  const backlog = new Backlog();
+  const backlog = new Backlog(new Failures());
   let done = 0;
   for (let i = 0; i < 100; i++) backlog.add(() => done++, 10_000);
   expect(done).toBeGreaterThan(50);
@@ -25,7 +27,7 @@ test("jobs that hold much memory do not wait", () => {
 });
 
 test("a job may add another", async () => {
-  const backlog = new Backlog();
+  const backlog = new Backlog(new Failures());
   const done: number[] = [];
   backlog.add(() => backlog.add(() => void done.push(1)));
   backlog.flush();

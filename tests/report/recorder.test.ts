@@ -1,21 +1,23 @@
 import { expect, test } from "bun:test";
-import type { RequestRecord } from "../../src/report/record.ts";
-import { RecordRing } from "../../src/report/record.ts";
-import { type Listener, Recorder } from "../../src/report/recorder.ts";
-import type { Outcome, WatchedRequest } from "../../src/request/observer.ts";
+import { Failures } from "../../src/report/failures.ts";
+import type { Listener } from "../../src/report/listener.ts";
+import { RecordRing, type RequestRecord } from "../../src/report/record.ts";
+import { Recorder } from "../../src/report/recorder.ts";
+import type { Outcome } from "../../src/request/observer.ts";
+import { type ClientRequest, describe, readHead } from "../../src/request/request.ts";
 import { BARE } from "./records.ts";
 
 const SSE = new Headers({ "content-type": "text/event-stream" });
 
-function request(overrides: Partial<WatchedRequest> = {}): WatchedRequest {
-  const headers = new Headers({
-    "content-length": "80000",
-    "user-agent": "claude-cli/2.1.330 (external, cli)",
-    "x-claude-code-session-id": "s1",
-    authorization: "Bearer secret-key",
-  });
-  const facts = { model: "m", stream: true, tools: 14 };
-  return { method: "POST", path: "/v1/messages", headers, facts, arrivedAt: performance.now(), ...overrides };
+const HEADERS = {
+  "user-agent": "claude-cli/2.1.330 (external, cli)",
+  "x-claude-code-session-id": "s1",
+  authorization: "Bearer secret-key",
+};
+const FACTS = { model: "m", stream: true, tools: 14 };
+
+function request(path = "/v1/messages"): ClientRequest {
+  return describe(readHead("POST", path, new Headers(HEADERS), performance.now()), FACTS, 80_000);
 }
 
 function event(data: object): Uint8Array {
@@ -33,33 +35,34 @@ const END = event({ type: "message_delta", usage: { output_tokens: 7 } });
 function listening(): { recorder: Recorder; heard: string[]; records: RequestRecord[] } {
   const heard: string[] = [];
   const records: RequestRecord[] = [];
-  const recorder = new Recorder([
-    {
-      sent: ({ id }) => void heard.push(`sent ${id}`),
-      answering: ({ id }) => void heard.push(`answering ${id}`),
-      ended: (record) => {
-        heard.push(`ended ${record.id}`);
-        records.push(record);
-      },
-      passed: (outcome, status) => void heard.push(`passed ${outcome} ${status}`),
+  const recorder = new Recorder(new Failures());
+  recorder.listen({
+    sent: ({ id }) => void heard.push(`sent ${id}`),
+    answering: ({ id }) => void heard.push(`answering ${id}`),
+    ended: (record) => {
+      heard.push(`ended ${record.id}`);
+      records.push(record);
     },
-  ]);
+    passed: (outcome, status) => void heard.push(`passed ${outcome} ${status}`),
+    rewritten: ({ path }, { before, after, notes }) =>
+      void heard.push(`rewritten ${path} ${before} ${after} ${notes}`),
+  });
   return { recorder, heard, records };
 }
 
 test("a streamed answer becomes a record", () => {
   const { recorder, heard, records } = listening();
-  const watch = recorder.begin(request());
-  watch.sent();
-  watch.answered(200, SSE);
-  watch.chunk(START);
+  const observation = recorder.begin(request());
+  observation.sent();
+  observation.answered(200, SSE);
+  observation.chunk(START);
   recorder.flush();
   expect(heard).toEqual(["sent 1"]);
-  watch.chunk(TEXT);
+  observation.chunk(TEXT);
   recorder.flush();
   expect(heard).toEqual(["sent 1", "answering 1"]);
-  watch.chunk(END);
-  watch.end("complete");
+  observation.chunk(END);
+  observation.end("complete");
   recorder.flush();
   expect(heard).toEqual(["sent 1", "answering 1", "ended 1"]);
   expect(records[0]).toMatchObject({
@@ -84,9 +87,9 @@ test("a streamed answer becomes a record", () => {
 
 test("no request waits for a listener: they hear of it a moment later", async () => {
   const { recorder, heard } = listening();
-  const watch = recorder.begin(request());
-  watch.sent();
-  watch.end("complete");
+  const observation = recorder.begin(request());
+  observation.sent();
+  observation.end("complete");
   expect(heard).toEqual([]);
   while (heard.length === 0) await Bun.sleep(1);
   expect(heard).toEqual(["sent 1", "ended 1"]);
@@ -94,46 +97,47 @@ test("no request waits for a listener: they hear of it a moment later", async ()
 
 test("nothing of the prompt, the answer or the key is in a record", () => {
   const { recorder, records } = listening();
-  const watch = recorder.begin(request());
-  watch.sent();
-  watch.answered(200, SSE);
-  for (const chunk of [START, TEXT, END]) watch.chunk(chunk);
-  watch.end("complete");
+  const observation = recorder.begin(request());
+  observation.sent();
+  observation.answered(200, SSE);
+  for (const chunk of [START, TEXT, END]) observation.chunk(chunk);
+  observation.end("complete");
   recorder.flush();
   expect(JSON.stringify(records)).not.toContain("secret");
 });
 
 test("comments, pings and what comes before the upstream's headers are not an answer", () => {
   const { recorder, heard, records } = listening();
-  const watch = recorder.begin(request());
-  watch.sent();
-  watch.chunk(event({ type: "ping" }));
-  watch.answered(200, SSE);
-  watch.chunk(Buffer.from(": still here\n\n"));
-  watch.chunk(event({ type: "ping" }));
-  watch.end("left");
+  const observation = recorder.begin(request());
+  observation.sent();
+  observation.chunk(event({ type: "ping" }));
+  observation.answered(200, SSE);
+  observation.chunk(Buffer.from(": still here\n\n"));
+  observation.chunk(event({ type: "ping" }));
+  observation.end("client_gone");
   recorder.flush();
   expect(heard).toEqual(["sent 1", "ended 1"]);
-  expect(records[0]).toMatchObject({ outcome: "left", status: 200 });
+  expect(records[0]).toMatchObject({ outcome: "client_gone", status: 200 });
   expect(records[0]).not.toHaveProperty("first_token_ms");
   expect(records[0]).not.toHaveProperty("prompt_tokens");
 });
 
 test("an upstream that cannot be reached leaves no status and no figures", () => {
   const { recorder, records } = listening();
-  recorder.begin(request({ headers: new Headers(), facts: {} })).end("refused");
+  const bare = describe(readHead("POST", "/v1/messages", new Headers(), performance.now()), {}, undefined);
+  recorder.begin(bare).end("unreachable");
   recorder.flush();
   const { time, total_ms, ...rest } = records[0]!;
-  expect(rest).toEqual({ id: 1, endpoint: "/v1/messages", outcome: "refused" });
+  expect(rest).toEqual({ id: 1, endpoint: "/v1/messages", outcome: "unreachable" });
 });
 
 test("a compressed answer passes unread", () => {
   const { recorder, heard, records } = listening();
-  const watch = recorder.begin(request());
-  watch.sent();
-  watch.answered(200, new Headers({ "content-type": "text/event-stream", "content-encoding": "gzip" }));
-  watch.chunk(START);
-  watch.end("complete");
+  const observation = recorder.begin(request());
+  observation.sent();
+  observation.answered(200, new Headers({ "content-type": "text/event-stream", "content-encoding": "gzip" }));
+  observation.chunk(START);
+  observation.end("complete");
   recorder.flush();
   expect(heard).toEqual(["sent 1", "answering 1", "ended 1"]);
   expect(records[0]).not.toHaveProperty("prompt_tokens");
@@ -143,24 +147,32 @@ test("requests that are not for inference are only counted", () => {
   const { recorder, heard } = listening();
   const ends: [path: string, outcome: Outcome, status?: number][] = [
     ["/v1/messages/count_tokens", "complete", 200],
-    ["/", "refused"],
+    ["/", "unreachable"],
   ];
   for (const [path, outcome, status] of ends) {
-    const watch = recorder.begin(request({ path }));
-    watch.sent();
-    if (status) watch.answered(status, new Headers());
-    watch.chunk(START);
-    watch.end(outcome);
+    const observation = recorder.begin(request(path));
+    observation.sent();
+    if (status) observation.answered(status, new Headers());
+    observation.chunk(START);
+    observation.end(outcome);
   }
   recorder.flush();
-  expect(heard).toEqual(["passed complete 200", "passed refused undefined"]);
+  expect(heard).toEqual(["passed complete 200", "passed unreachable undefined"]);
+});
+
+test("listeners hear what became of the body of any request", () => {
+  const { recorder, heard } = listening();
+  for (const path of ["/v1/messages", "/tokenize"])
+    recorder.begin(request(path)).rewritten({ before: 9, after: 7, notes: ["shorter"] });
+  recorder.flush();
+  expect(heard).toEqual(["rewritten /v1/messages 9 7 shorter", "rewritten /tokenize 9 7 shorter"]);
 });
 
 test("ids count up in the order of arrival, whatever the order of the ends", () => {
   const { recorder, heard } = listening();
   const [first, second] = [recorder.begin(request()), recorder.begin(request())];
-  second!.end("complete");
-  first!.end("complete");
+  second.end("complete");
+  first.end("complete");
   recorder.flush();
   expect(heard).toEqual(["ended 2", "ended 1"]);
 });
@@ -175,13 +187,16 @@ test("a listener that throws stops neither the request nor the other listeners",
     },
   };
   const ended: number[] = [];
-  const recorder = new Recorder([broken, { ended: ({ id }) => void ended.push(id) }]);
-  const watch = recorder.begin(request());
-  watch.sent();
-  watch.end("complete");
+  const failures = new Failures();
+  const recorder = new Recorder(failures);
+  recorder.listen(broken);
+  recorder.listen({ ended: ({ id }) => void ended.push(id) });
+  const observation = recorder.begin(request());
+  observation.sent();
+  observation.end("complete");
   recorder.flush();
   expect(ended).toEqual([1]);
-  expect(recorder.failures).toBe(2);
+  expect(failures.view()).toEqual({ count: 2, last: "Error: no disk" });
 });
 
 test("the ring keeps the last records, oldest first", () => {

@@ -29,6 +29,6 @@ export const BARE: RequestRecord = {
   id: 8,
   time: "2026-11-23T09:08:11.000Z",
   endpoint: "/v1/chat/completions",
-  outcome: "refused",
+  outcome: "unreachable",
   total_ms: 2,
 };

@@ -1,55 +1,55 @@
 import { styleText } from "node:util";
-import { clockTime } from "./numbers.ts";
-import type { RequestRecord } from "./record.ts";
+import { clockTime } from "../format/numbers.ts";
+import type { RequestRecord } from "../report/record.ts";
 
-/** How lines are drawn. */
-export interface LineStyle {
-  /** Width of the terminal; at 80 and more a line fits into it. */
+/** How rows are drawn. */
+export interface RowStyle {
+  /** Width of the terminal; from 80 on a row fits on one line. */
   readonly columns: number;
-  readonly colour: boolean;
+  readonly color: boolean;
 }
 
 type Style = Parameters<typeof styleText>[0];
 
-/** A column of the table; what is unknown stays empty. */
+/** A column of the table; an unknown value leaves it empty. */
 interface Column {
   readonly title: string;
   readonly width: number;
-  /** Numbers stand at the right. */
+  /** Right-aligned, for numbers. */
   readonly right?: boolean;
   readonly text: (record: RequestRecord) => string | undefined;
   readonly style?: (record: RequestRecord) => Style | undefined;
 }
 
-/** A terminal breaks a line that fills its last column; the model gets what the other columns leave. */
+/** The model gets the width that the other columns leave, minus one: a terminal wraps a line that fills its last column. */
 const MODEL_WIDTH = { least: 6, most: 24 };
-/** Below this a low share is a short prompt, not a lost cache. */
-const WORTH_A_COLOUR = 1000;
+/** With fewer evaluated tokens a low share means a short prompt, not a lost cache. */
+const WORTH_A_COLOR = 1000;
 
-/** The line for one request: a row under `formatHeader`; only an unusual end may move its numbers to the left. */
-export function formatRecord(record: RequestRecord, style: LineStyle): string {
+/** The row for one request, aligned with `formatHeader`; only a long ending may shift its numbers to the left. */
+export function formatRecord(record: RequestRecord, style: RowStyle): string {
   const columns = columnsFor(style);
   const texts = columns.map((column) => fit(column.text(record) ?? "", column));
   const cells = squeezed(texts, style.columns - 1).map((text, index) => {
-    const paint = style.colour ? columns[index]?.style?.(record) : undefined;
+    const paint = style.color ? columns[index]?.style?.(record) : undefined;
     return paint ? styleText(paint, text, { validateStream: false }) : text;
   });
   return cells.join(" ").trimEnd();
 }
 
-/** The names of the columns; worth repeating when the last one has scrolled away. */
-export function formatHeader(style: LineStyle): string {
+/** The names of the columns. */
+export function formatHeader(style: RowStyle): string {
   const cells = columnsFor(style).map((column) => fit(column.title, column));
   const text = cells.join(" ").trimEnd();
-  return style.colour ? styleText("dim", text, { validateStream: false }) : text;
+  return style.color ? styleText("dim", text, { validateStream: false }) : text;
 }
 
-/** One JSON object: the record itself, told from other lines by `"event":"request"`. */
+/** The record as one JSON object on one line, marked with `"event":"request"`. */
 export function formatJson(record: RequestRecord): string {
   return JSON.stringify({ event: "request", ...record });
 }
 
-/** A duration in at most five characters up to 999 hours: 0.04s, 12.3s, 123s, 45m, 12h. */
+/** A duration in at most five characters, up to 9999 hours: `0.04s`, `12.3s`, `123s`, `45m`, `12h`. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 9.995) return `${seconds.toFixed(2)}s`;
   if (seconds < 99.95) return `${seconds.toFixed(1)}s`;
@@ -80,20 +80,20 @@ const COLUMNS: readonly Column[] = [
   { title: "end", width: 3, text: ending, style: endingStyle },
 ];
 
-function columnsFor({ columns }: LineStyle): readonly Column[] {
+function columnsFor({ columns }: RowStyle): readonly Column[] {
   const others = COLUMNS.reduce((sum, { width }) => sum + width + 1, 0);
   const width = Math.min(MODEL_WIDTH.most, Math.max(MODEL_WIDTH.least, columns - others));
   return COLUMNS.map((column) => (column.width === 0 ? { ...column, width } : column));
 }
 
-/** The last column may be as long as it wants: nothing follows it. */
+/** The last column may be longer than its width: nothing follows it. */
 function fit(text: string, { title, width, right }: Column): string {
   if (title === "end" || text.length <= width) return right ? text.padStart(width) : text.padEnd(width);
   const short = text.replace(/^claude-/, "");
   return short.length > width ? `${short.slice(0, width - 1)}…` : short.padEnd(width);
 }
 
-/** Cells that with a blank between each are no wider than `columns`, as far as taking blanks out of them makes them so. */
+/** Removes padding from the last cells first until the row fits into `columns`, or until no padding is left. */
 function squeezed(cells: readonly string[], columns: number): string[] {
   let over = cells.join(" ").length - columns;
   return cells
@@ -123,21 +123,23 @@ function share({ cached_tokens, prompt_tokens }: RequestRecord): number | undefi
   return cached_tokens !== undefined && prompt_tokens ? cached_tokens / prompt_tokens : undefined;
 }
 
-/** Rounded down: 99.9 % is not all. */
+/** Rounded down, so that only a full share reads 100%. */
 function percent(part: number | undefined): string | undefined {
   return part === undefined ? undefined : `${Math.floor(part * 100)}%`;
 }
 
 function shareStyle(record: RequestRecord): Style | undefined {
   const part = share(record);
-  if (part === undefined || (record.evaluated_tokens ?? 0) < WORTH_A_COLOUR) return undefined;
+  if (part === undefined || (record.evaluated_tokens ?? 0) < WORTH_A_COLOR) return undefined;
   return part >= 0.9 ? "green" : part >= 0.5 ? "yellow" : "red";
 }
 
-/** The status, and what went wrong besides it. */
+/** The status, followed by what went wrong, if anything; short, so that the row fits. */
 function ending({ status, outcome, error_type }: RequestRecord): string {
-  return [status, outcome === "complete" ? undefined : outcome, error_type].filter(Boolean).join(" ");
+  return [status, ENDINGS[outcome], error_type].filter(Boolean).join(" ");
 }
+
+const ENDINGS = { complete: undefined, unreachable: "unreachable", broken: "broken", client_gone: "gone" };
 
 function endingStyle({ status, outcome, error_type }: RequestRecord): Style | undefined {
   if (outcome === "client_gone") return "dim";

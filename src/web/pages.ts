@@ -1,32 +1,20 @@
-import { pageFile } from "./page-files.ts";
+import { pageFile } from "./files.ts";
 
-/** All paths of the proxy itself are below this one; every other path is the upstream's. */
+/** Every path of the proxy itself starts with this; every other path is the upstream's. */
 export const OWN_PATH = "/cache-proxy/";
 
-/** Answers a request for the proxy itself; undefined for all that is meant for the upstream. */
+/** Answers a request for the proxy itself; `undefined` for every path of the upstream. */
 export type OwnHandler = (request: Request) => Response | Promise<Response> | undefined;
 
-/** What the endpoints are made of, asked anew for every request. */
+/** Makes the answers below `/cache-proxy/`; called once per request. */
 export interface PagesSource {
+  readonly health: () => Response;
   readonly metrics: () => Response;
   readonly stats: () => Response;
   readonly events: () => Response;
 }
 
-/**
- * The page's only sources are its own files and events. https://www.w3.org/TR/CSP3/
- * The icon is a data URL.
- */
-const PAGE_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-const OWN_HEADERS = {
-  "cache-control": "no-store",
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-};
-
-/** The endpoints below `/cache-proxy/`: the page, `metrics`, `stats.json`, `events`, `health`; 404 for anything else there. */
+/** The page, `health`, `metrics`, `stats.json` and `events` below `/cache-proxy/`; status 404 for anything else there. */
 export function ownPages(source: PagesSource): OwnHandler {
   return function answerOwn(request) {
     const { pathname } = new URL(request.url);
@@ -40,10 +28,20 @@ export function ownPages(source: PagesSource): OwnHandler {
 
 // --- internal ---
 
+/** The page loads nothing but its own files and events; the icon is a data URL. https://www.w3.org/TR/CSP3/ */
+const PAGE_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const OWN_HEADERS = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+};
+
 function endpoint(name: string, source: PagesSource): Response | undefined {
   switch (name) {
     case "health":
-      return own(Response.json({ status: "ok" }));
+      return own(source.health());
     case "metrics":
       return own(source.metrics());
     case "stats.json":
@@ -74,7 +72,7 @@ function notAllowed(): Response {
   return own(new Response("only GET and HEAD\n", { status: 405, headers: { allow: "GET, HEAD" } }));
 }
 
-/** The headers that GET would have: of a body that has an end, its length too (RFC 9110, section 8.6). */
+/** The headers of a GET, including the length of a body that ends (RFC 9110, section 8.6). */
 async function withoutBody(answer: Response | Promise<Response>): Promise<Response> {
   const { body, status, headers } = await answer;
   if (headers.get("content-type") === "text/event-stream") await body?.cancel();

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import parsePrometheusTextFormat from "parse-prometheus-text-format";
-import { renderMetrics } from "../../src/report/metrics.ts";
 import { stats } from "../../src/report/stats.ts";
 import { Histogram, Totals } from "../../src/report/totals.ts";
-import { BARE, FULL } from "./records.ts";
+import { renderMetrics } from "../../src/web/metrics.ts";
+import { BARE, FULL } from "../report/records.ts";
 
 function totalsOf(...records: (typeof FULL)[]): Totals {
   const totals = new Totals();
@@ -44,7 +44,7 @@ test("requests are counted by endpoint, end and status", () => {
   const samples = families(totals).get("cache_proxy_requests_total")!.metrics;
   expect(samples).toEqual([
     { value: "2", labels: { endpoint: "/v1/messages", outcome: "complete", status: "200" } },
-    { value: "1", labels: { endpoint: "/v1/chat/completions", outcome: "refused" } },
+    { value: "1", labels: { endpoint: "/v1/chat/completions", outcome: "unreachable" } },
     { value: "1", labels: { endpoint: "/v1/messages", outcome: "complete", status: "500" } },
     { value: "1", labels: { endpoint: "other", outcome: "complete", status: "404" } },
   ]);
@@ -78,12 +78,13 @@ test("a histogram's buckets hold the ones below them", () => {
 });
 
 test("stats.json has the same figures, and leaves out what cannot be told", () => {
-  const source = { startedAt: new Date(0), running: [], records: [FULL] };
+  const failures = { count: 1, last: "Error: no" };
+  const source = { startedAt: new Date(0), failures, running: [], records: [FULL] };
   expect(stats({ ...source, totals: totalsOf(FULL, BARE) }).totals).toEqual({
     requests: 2,
     requests_by_end: [
       { endpoint: "/v1/messages", outcome: "complete", status: 200, count: 1 },
-      { endpoint: "/v1/chat/completions", outcome: "refused", status: undefined, count: 1 },
+      { endpoint: "/v1/chat/completions", outcome: "unreachable", status: undefined, count: 1 },
     ],
     ...{ prompt_tokens: 18_432, cached_tokens: 18_100, evaluated_tokens: 332, output_tokens: 212 },
     ...{
@@ -95,5 +96,6 @@ test("stats.json has the same figures, and leaves out what cannot be told", () =
   const empty = stats({ ...source, totals: new Totals() });
   expect(empty.totals).not.toHaveProperty("cached_share");
   expect(empty.requests).toEqual([FULL]);
+  expect(empty.failures).toEqual(failures);
   expect(JSON.parse(JSON.stringify(empty)).started_at).toBe("1970-01-01T00:00:00.000Z");
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { clockTime, duration, grouped, percent, roughly } from "../../src/report/numbers.ts";
+import { clockTime, duration, grouped, percent, roughly } from "../../src/format/numbers.ts";
 
 describe("a duration is as exact as it is long", () => {
   const cases: [seconds: number, want: string][] = [

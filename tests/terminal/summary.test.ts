@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
+import { CostliestRequests } from "../../src/report/costliest.ts";
 import type { RequestRecord } from "../../src/report/record.ts";
-import { CostliestRequests, formatSummary } from "../../src/report/summary.ts";
 import { Totals } from "../../src/report/totals.ts";
-import { BARE, FULL } from "./records.ts";
+import { formatSummary } from "../../src/terminal/summary.ts";
+import { BARE, FULL } from "../report/records.ts";
 
 function summaryOf(records: readonly RequestRecord[]): string {
   const totals = new Totals();
@@ -60,7 +61,7 @@ test("a few tokens say nothing of the speed", () => {
 });
 
 test("nothing is said of tokens where no answer told any", () => {
-  expect(summaryOf([BARE])).toBe("1 request, none of which was answered with a count of its prompt tokens");
+  expect(summaryOf([BARE])).toBe("1 request; no answer reported its prompt tokens");
 });
 
 test("a run without requests has no summary", () => {

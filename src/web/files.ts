@@ -8,11 +8,11 @@ export interface PageFile {
 }
 
 /**
- * A file of the page as Bun bundled it, by name; `""` is the page itself. Bun's own routes are not used: they put the page's
- * script and style at `/chunk-….js` and `/_bun/…`, where they shadow paths of the upstream. Here all stand beside the page.
+ * A file of the page as Bun bundled it, by name; `""` is the page itself. Bun's own routes are not used: they serve the page's script and
+ * style at `/chunk-….js` and `/_bun/…`, where they would shadow paths of the upstream. Here all files are next to the page.
  */
 export async function pageFile(name: string): Promise<PageFile | undefined> {
-  // Run from the source, a reload shows what was edited.
+  // When run from the source, a reload of the page bundles it again, so that edits show.
   const isStale = name === "" && !page.files;
   if (!files || isStale) files = page.files ? embedded(page.files) : bundled(page.index);
   return (await files).get(name);
@@ -25,7 +25,7 @@ type PageFiles = ReadonlyMap<string, PageFile>;
 
 let files: Promise<PageFiles> | undefined;
 
-/** In the compiled binary the files are inside, and the page names them from the root. */
+/** In the compiled binary the files are inside, and the page refers to them from the root. */
 async function embedded(files: EmbeddedFiles): Promise<PageFiles> {
   const found = new Map<string, PageFile>();
   for (const { path, loader, headers } of files) {
@@ -36,7 +36,7 @@ async function embedded(files: EmbeddedFiles): Promise<PageFiles> {
   return found;
 }
 
-/** Run from the source, the page is bundled here, with Bun's own bundler. */
+/** When run from the source, the page is bundled here, with Bun's own bundler. */
 async function bundled(index: string): Promise<PageFiles> {
   const { outputs } = await Bun.build({ entrypoints: [index], minify: true });
   const found = new Map<string, PageFile>();
@@ -47,7 +47,7 @@ async function bundled(index: string): Promise<PageFiles> {
   return found;
 }
 
-/** Names of files become relative to the page. */
+/** Makes file names relative to the page. */
 function html(text: string): PageFile {
   const relative = text.replace(/(src|href)="(?:\.?\/)(chunk-[^"]+)"/g, '$1="$2"');
   return { body: new Blob([relative]), type: "text/html; charset=utf-8" };

@@ -1,22 +1,31 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { createReport, type Report } from "../../src/report/report.ts";
-import type { Watch } from "../../src/request/observer.ts";
+import { Failures } from "../../src/report/failures.ts";
+import { Report } from "../../src/report/report.ts";
+import type { Observation } from "../../src/request/observer.ts";
+import { describe as described, readHead } from "../../src/request/request.ts";
+import { formatSummary } from "../../src/terminal/summary.ts";
+import { Upstream } from "../../src/upstream/upstream.ts";
+import { Web } from "../../src/web/web.ts";
 
 let report: Report;
+let web: Web;
 let server: ReturnType<typeof Bun.serve>;
 
 beforeEach(() => {
-  const upstream = { origin: "http://127.0.0.1:1", basePath: "" };
-  report = createReport({ upstream, logFormat: "text", quiet: true, isTerminal: false, write: () => {} });
+  const upstream = new Upstream({ origin: "http://127.0.0.1:1", basePath: "" });
+  report = new Report({ upstream, failures: new Failures(), progressWanted: () => false });
+  web = new Web(report, "this-run");
+  report.listen(web);
   server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
     idleTimeout: 0,
-    fetch: (request) => report.own(request) ?? new Response("upstream"),
+    fetch: (request) => web.own(request) ?? new Response("upstream"),
   });
 });
 
 afterEach(async () => {
+  web.close();
   report.close();
   await server.stop(true);
 });
@@ -26,26 +35,24 @@ function get(path: string, init?: RequestInit): Promise<Response> {
 }
 
 /** A request that has been sent to the upstream. */
-function sent(): Watch {
+function sent(): Observation {
   const headers = new Headers({ "x-claude-code-session-id": "s1", authorization: "Bearer secret-key" });
-  const watch = report.watcher.begin({
-    ...{ method: "POST", path: "/v1/messages", headers, facts: { model: "/home/me/secret.gguf" } },
-    arrivedAt: performance.now(),
-  });
-  watch.sent();
-  return watch;
+  const head = readHead("POST", "/v1/messages", headers, performance.now());
+  const observation = report.observer.begin(described(head, { model: "/home/me/secret.gguf" }, 9));
+  observation.sent();
+  return observation;
 }
 
-function finish(watch: Watch): void {
-  watch.answered(200, new Headers({ "content-type": "application/json" }));
-  watch.chunk(
+function finish(observation: Observation): void {
+  observation.answered(200, new Headers({ "content-type": "application/json" }));
+  observation.chunk(
     Buffer.from('{"content":"secret words","usage":{"input_tokens":5,"cache_read_input_tokens":95}}'),
   );
-  watch.end("complete");
+  observation.end("complete");
 }
 
 describe("the page", () => {
-  test("and all its files stand below /cache-proxy/ and need nothing from elsewhere", async () => {
+  test("and all its files are below /cache-proxy/ and need nothing from elsewhere", async () => {
     const page = await get("/cache-proxy/");
     expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
     const html = await page.text();
@@ -119,7 +126,9 @@ describe("paths", () => {
   });
 });
 
-test("health", async () => expect(await (await get("/cache-proxy/health")).json()).toEqual({ status: "ok" }));
+test("health names this run", async () => {
+  expect(await (await get("/cache-proxy/health")).json()).toEqual({ status: "ok", instance: "this-run" });
+});
 
 test("stats.json has the requests that run and those that have ended", async () => {
   finish(sent());
@@ -140,7 +149,9 @@ test("no key, no words and no folder are in anything that is shown", async () =>
   const shown = await Promise.all(
     ["metrics", "stats.json"].map(async (name) => (await get(`/cache-proxy/${name}`)).text()),
   );
-  expect([...shown, report.summary()].join()).not.toMatch(/secret-key|secret words|home/);
+  expect([...shown, formatSummary(report.totals, report.costliest.list())].join()).not.toMatch(
+    /secret-key|secret words|home/,
+  );
 });
 
 test("metrics are text of the version that Prometheus asks for", async () => {
@@ -176,9 +187,9 @@ describe("events", () => {
       name: "snapshot",
       data: { totals: { requests: 1 }, requests: [{ id: 1 }], running: [] },
     });
-    const watch = sent();
+    const observation = sent();
     expect(await next()).toMatchObject({ name: "running", data: [{ id: 2, state: "waiting" }] });
-    finish(watch);
+    finish(observation);
     expect(await next()).toMatchObject({
       name: "request",
       data: { record: { id: 2 }, totals: { requests: 2 } },
@@ -186,11 +197,11 @@ describe("events", () => {
     expect(await next()).toMatchObject({ name: "running", data: [] });
   });
 
-  test("end when the report is closed, so that a server can stop", async () => {
+  test("end when the pages are closed, so that a server can stop", async () => {
     const answer = await get("/cache-proxy/events");
     const stream = events(answer);
     await stream.next();
-    report.close();
+    web.close();
     expect((await stream.next()).done).toBe(true);
   });
 

@@ -1,22 +1,11 @@
-import type { RequestRecord } from "./record.ts";
-import type { Running } from "./running.ts";
-import type { Stats, TotalsView } from "./stats.ts";
+import type { LiveEvents } from "../report/live-events.ts";
+import type { Stats } from "../report/stats.ts";
 
-/** What an open page is told, by the name of the event. */
-export interface LiveEvents {
-  /** On connecting: everything there is. */
-  snapshot: Stats;
-  /** A request has ended. */
-  request: { readonly record: RequestRecord; readonly totals: TotalsView };
-  /** The requests that are with the upstream, whenever one of them has changed. */
-  running: readonly Running[];
-}
-
-/** Middleboxes and browsers drop a connection on which nothing is said. */
+/** Middleboxes and browsers drop a silent connection. */
 const PING_MS = 15_000;
-/** A page that has fallen behind by more events is let go; it reconnects and begins with a snapshot. */
+/** A page with more events waiting is disconnected; it reconnects and starts with a snapshot. */
 const MAX_BEHIND = 256;
-/** What changes several times in this time is sent once: the eye sees no more, and a request has other things to wait for. */
+/** Changes within this time are sent once: nobody sees more. */
 const SOON_MS = 40;
 /** More pages than this look at one proxy only by mistake. */
 const MAX_PAGES = 32;
@@ -33,6 +22,7 @@ export class LiveFeed {
     return this.#pages.size > 0;
   }
 
+  /** The event stream for one page, starting with the snapshot; status 503 when too many pages are open. */
   connect(snapshot: Stats): Response {
     if (this.#pages.size >= MAX_PAGES) return new Response("too many open pages\n", { status: 503 });
     let page: Page;
@@ -55,7 +45,7 @@ export class LiveFeed {
     if (this.#pages.size > 0) this.#sendAll(format(name, data));
   }
 
-  /** Sends, after a moment, what `read` gives then; further calls until that moment are the same one. */
+  /** Sends what `read` returns after a moment; further calls until then have no effect. */
   sendSoon<Name extends keyof LiveEvents>(name: Name, read: () => LiveEvents[Name]): void {
     if (this.#pages.size === 0 || this.#soon.has(name)) return;
     const timer = setTimeout(() => {
@@ -69,10 +59,7 @@ export class LiveFeed {
   close(): void {
     for (const timer of this.#soon.values()) clearTimeout(timer);
     this.#soon.clear();
-    for (const page of this.#pages) {
-      this.#drop(page);
-      page.close();
-    }
+    for (const page of this.#pages) this.#end(page);
   }
 
   // --- internal ---
@@ -85,13 +72,14 @@ export class LiveFeed {
 
   #sendAll(text: string): void {
     for (const page of this.#pages) {
-      if ((page.desiredSize ?? 0) > 0) {
-        page.enqueue(text);
-      } else {
-        this.#drop(page);
-        page.close();
-      }
+      if ((page.desiredSize ?? 0) > 0) page.enqueue(text);
+      else this.#end(page);
     }
+  }
+
+  #end(page: Page): void {
+    this.#drop(page);
+    page.close();
   }
 
   #drop(page: Page): void {

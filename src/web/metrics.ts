@@ -1,42 +1,40 @@
 import pkg from "../../package.json" with { type: "json" };
-import type { Histogram, Totals } from "./totals.ts";
+import type { Histogram, Totals } from "../report/totals.ts";
 
-/** `Content-Type` of the text format, version 0.0.4. */
+/** `Content-Type` of Prometheus's text format, version 0.0.4. */
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** What the metrics are made of. */
 export interface MetricsSource {
   readonly totals: Totals;
   readonly running: number;
-  /** Failures inside the report itself. */
+  /** Errors inside cache-proxy. */
   readonly failures: number;
-  /** When this run began, seconds since 1970. */
+  /** Start of this run, seconds since 1970. */
   readonly startedAt: number;
 }
 
 /**
- * The text that Prometheus scrapes. Format: https://prometheus.io/docs/instrumenting/exposition_formats/; names:
- * https://prometheus.io/docs/practices/naming/. Labels have few values: endpoints from a fixed list, no session, no model.
+ * The text that Prometheus scrapes. Format: https://prometheus.io/docs/instrumenting/exposition_formats/, names:
+ * https://prometheus.io/docs/practices/naming/. Labels have few values: endpoints come from a fixed list, and there is no session or model.
  */
 export function renderMetrics({ totals, running, failures, startedAt }: MetricsSource): string {
   return [
     metric("build_info", "gauge", "1, with the version as a label.", [[{ version: pkg.version }, 1]]),
-    metric("start_time_seconds", "gauge", "When this run began, seconds since 1970.", [[{}, startedAt]]),
+    metric("start_time_seconds", "gauge", "Start of this run, seconds since 1970.", [[{}, startedAt]]),
     requests(totals),
-    metric("requests_running", "gauge", "Inference requests that are not answered to the end.", [
-      [{}, running],
-    ]),
-    counter(
-      "prompt_tokens_total",
-      "Tokens of all prompts, as far as the upstream reports them.",
-      totals.prompt_tokens,
-    ),
+    refused(totals),
+    metric("requests_running", "gauge", "Inference requests in progress.", [[{}, running]]),
+    counter("prompt_tokens_total", "Prompt tokens, as reported by the upstream.", totals.prompt_tokens),
     counter("cached_prompt_tokens_total", "Prompt tokens found in the KV cache.", totals.cached_tokens),
-    counter("evaluated_prompt_tokens_total", "Prompt tokens that were prefilled.", totals.evaluated_tokens),
+    counter(
+      "evaluated_prompt_tokens_total",
+      "Prompt tokens evaluated by the upstream.",
+      totals.evaluated_tokens,
+    ),
     counter("output_tokens_total", "Generated tokens.", totals.output_tokens),
     counter(
       "prefill_seconds_total",
-      "Time of those prefills that could be measured.",
+      "Time of the prefills that could be measured.",
       totals.prefill_ms / 1000,
     ),
     counter(
@@ -44,15 +42,23 @@ export function renderMetrics({ totals, running, failures, startedAt }: MetricsS
       "Prompt tokens evaluated in cache_proxy_prefill_seconds_total.",
       totals.prefill_tokens,
     ),
-    histogram("added_seconds", "From a request's header to handing it to the upstream.", totals.addedTime),
-    histogram("time_to_first_byte_seconds", "Until the first byte of the answer's body.", totals.firstByte),
+    histogram("added_seconds", "From the request's headers to sending it to the upstream.", totals.addedTime),
+    histogram(
+      "time_to_first_byte_seconds",
+      "From the request's headers to the first byte of the answer's body.",
+      totals.firstByte,
+    ),
     histogram(
       "time_to_first_token_seconds",
-      "Until the first output of a streamed answer.",
+      "From the request's headers to the first output of a streamed answer.",
       totals.firstToken,
     ),
-    histogram("request_duration_seconds", "Until the end of the answer.", totals.duration),
-    counter("report_failures_total", "Failures inside the report; they never reach a client.", failures),
+    histogram(
+      "request_duration_seconds",
+      "From the request's headers to the end of the answer.",
+      totals.duration,
+    ),
+    counter("report_failures_total", "Errors inside cache-proxy that no client sees.", failures),
   ].join("");
 }
 
@@ -66,8 +72,14 @@ function requests(totals: Totals): string {
     return [{ endpoint, outcome, ...(status !== undefined && { status: String(status) }) }, count];
   });
   const help =
-    "Requests by endpoint, end (complete, unreachable, broken, client_gone) and the upstream's status.";
+    "Requests by endpoint, outcome (complete, unreachable, broken, client_gone) and the upstream's status.";
   return metric("requests_total", "counter", help, samples);
+}
+
+function refused(totals: Totals): string {
+  const samples = [...totals.refused].map(([status, count]): Sample => [{ status: String(status) }, count]);
+  const help = "Requests that cache-proxy answered itself and did not forward, by its status.";
+  return metric("refused_requests_total", "counter", help, samples);
 }
 
 function counter(name: string, help: string, value: number): string {
@@ -90,7 +102,7 @@ function metric(name: string, type: string, help: string, samples: readonly Samp
   return `# HELP ${full} ${help}\n# TYPE ${full} ${type}\n${lines.join("")}`;
 }
 
-/** No value holds a quote, backslash or line end: they are statuses, outcomes, bounds and entries of our own lists. */
+/** Values need no escaping: they are statuses, outcomes, bounds, the version and endpoints from a fixed list. */
 function braces(labels: Labels): string {
   const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
   return pairs.length > 0 ? `{${pairs.join(",")}}` : "";

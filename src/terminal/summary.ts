@@ -1,41 +1,18 @@
-import { formatSeconds } from "./log.ts";
-import { clockTime, duration, grouped, percent } from "./numbers.ts";
-import type { RequestRecord } from "./record.ts";
-import type { Listener } from "./recorder.ts";
-import { cachedShare, prefillSpeed, secondsSaved, type Totals } from "./totals.ts";
+import { clockTime, duration, grouped, percent } from "../format/numbers.ts";
+import type { RequestRecord } from "../report/record.ts";
+import { cachedShare, prefillSpeed, secondsSaved, type Totals } from "../report/totals.ts";
+import { formatSeconds } from "./row.ts";
 
-const COSTLIEST = 5;
-
-/** The requests of the run with the most evaluated tokens, costliest first. */
-export class CostliestRequests implements Listener {
-  #records: RequestRecord[] = [];
-
-  ended(record: RequestRecord): void {
-    if (record.evaluated_tokens === undefined && record.first_token_ms === undefined) return;
-    this.#records = [...this.#records, record].toSorted((a, b) => cost(b) - cost(a)).slice(0, COSTLIEST);
-  }
-
-  list(): readonly RequestRecord[] {
-    return this.#records;
-  }
-}
-
-/** What the run was like, for people; empty when there was no inference request. Ends without a line break. */
+/** The run in a few lines, without a line break at the end; empty when there was no inference request. */
 export function formatSummary(totals: Totals, costliest: readonly RequestRecord[]): string {
   if (totals.inferences === 0) return "";
   const requests = counted(totals.inferences, "request");
-  if (totals.prompt_tokens === 0)
-    return `${requests}, none of which was answered with a count of its prompt tokens`;
+  if (totals.prompt_tokens === 0) return `${requests}; no answer reported its prompt tokens`;
   const head = `${requests}, ${grouped(totals.prompt_tokens)} prompt tokens`;
   return [head, ...figures(totals), ...costs(costliest)].join("\n");
 }
 
 // --- internal ---
-
-/** Without evaluated tokens, as with a server that does not report them, by the wait for the first token. */
-function cost({ evaluated_tokens, first_token_ms }: RequestRecord): number {
-  return (evaluated_tokens ?? 0) * 1e9 + (first_token_ms ?? 0);
-}
 
 function figures(totals: Totals): string[] {
   const share = cachedShare(totals);

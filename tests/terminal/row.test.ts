@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { stripVTControlCharacters } from "node:util";
-import { formatHeader, formatJson, formatRecord, formatSeconds } from "../../src/report/log.ts";
-import { BARE, FULL } from "./records.ts";
+import { formatHeader, formatJson, formatRecord, formatSeconds } from "../../src/terminal/row.ts";
+import { BARE, FULL } from "../report/records.ts";
 
-const NARROW = { columns: 80, colour: false };
-const WIDE = { columns: 120, colour: false };
+const NARROW = { columns: 80, color: false };
+const WIDE = { columns: 120, color: false };
 
 test("a line has every figure and fits into 80 columns", () => {
   const line = formatRecord(FULL, NARROW);
@@ -48,7 +48,9 @@ test("figures stand under their names", () => {
 });
 
 test("what is unknown is left out, never 0", () => {
-  expect(formatRecord(BARE, WIDE).slice(8).replace(/ +/g, " ")).toBe(" /v1/chat/completions 0.00s refused");
+  expect(formatRecord(BARE, WIDE).slice(8).replace(/ +/g, " ")).toBe(
+    " /v1/chat/completions 0.00s unreachable",
+  );
 });
 
 test("a wrong end is told after the status", () => {
@@ -65,9 +67,9 @@ test("a wrong end is told after the status", () => {
 
 test("a line with a wrong end fits into 80 columns, with all that is known", () => {
   const ends = [
-    { ...FULL, outcome: "left" as const },
+    { ...FULL, outcome: "client_gone" as const },
     { ...FULL, outcome: "broken" as const },
-    { ...BARE, outcome: "refused" as const },
+    { ...BARE, outcome: "unreachable" as const },
     { ...BARE, model: "claude-opus-4-8", status: 400, error_type: "exceed_context_size_error" },
     { ...FULL, error_type: "overloaded_error" },
   ];
@@ -86,23 +88,23 @@ test("a name is only called cut where something of it was", () => {
   expect(named("a-model-of-a-long-name-indeed")).toBe("a-model-of-a-long-name-… ");
 });
 
-test("colour changes nothing but the colour", () => {
+test("color changes nothing but the color", () => {
   for (const record of [FULL, BARE, { ...FULL, cached_tokens: 3, evaluated_tokens: 18_429 }]) {
-    const coloured = formatRecord(record, { ...NARROW, colour: true });
-    expect(coloured).toContain("\u001b[");
-    expect(stripVTControlCharacters(coloured)).toBe(formatRecord(record, NARROW));
+    const colored = formatRecord(record, { ...NARROW, color: true });
+    expect(colored).toContain("\u001b[");
+    expect(stripVTControlCharacters(colored)).toBe(formatRecord(record, NARROW));
   }
 });
 
 test("a lost cache is red, a share of a short prompt is not", () => {
   const lost = formatRecord(
     { ...FULL, cached_tokens: 3, evaluated_tokens: 18_429 },
-    { ...NARROW, colour: true },
+    { ...NARROW, color: true },
   );
   expect(lost).toContain("\u001b[31m  0%");
   const short = formatRecord(
     { ...FULL, prompt_tokens: 9, cached_tokens: 3, evaluated_tokens: 6 },
-    { ...NARROW, colour: true },
+    { ...NARROW, color: true },
   );
   expect(short).not.toContain("\u001b[31m");
 });

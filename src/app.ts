@@ -1,0 +1,97 @@
+import type { ConsolaInstance } from "consola/core";
+import type { GuardSettings } from "./proxy/guard.ts";
+import { createRepairs } from "./proxy/repairs.ts";
+import { startProxy } from "./proxy/server.ts";
+import { Failures } from "./report/failures.ts";
+import type { ProgressTimes } from "./report/progress.ts";
+import { Report } from "./report/report.ts";
+import type { RewriteSettings } from "./rewrite/pass.ts";
+import { SessionMemory } from "./session/memory.ts";
+import { RequestLines } from "./terminal/lines.ts";
+import type { LogFormat } from "./terminal/log.ts";
+import type { Output } from "./terminal/output.ts";
+import { formatSummary } from "./terminal/summary.ts";
+import type { Address } from "./upstream/address.ts";
+import { type Answer, Upstream } from "./upstream/upstream.ts";
+import { isInstance } from "./web/health.ts";
+import { Web } from "./web/web.ts";
+
+export interface AppSettings extends GuardSettings, RewriteSettings {
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly upstream: Address;
+  readonly logFormat: LogFormat;
+  readonly verbose: boolean;
+  readonly quiet: boolean;
+  readonly progressTimes?: Partial<ProgressTimes>;
+}
+
+/** A running proxy with its report, its terminal lines and its pages. */
+export interface App {
+  /** Where it listens, without a slash at the end. */
+  readonly url: string;
+  /** Errors inside cache-proxy; the process adds those that nothing else handled. */
+  readonly failures: Failures;
+  /** The number of requests that are not answered to the end. */
+  readonly running: number;
+  /** What the upstream answers to `/props` now. */
+  probe(): Promise<Answer>;
+  /** Whether the upstream is this proxy itself. */
+  isOwnUpstream(): Promise<boolean>;
+  /** The run so far in words; empty before the first inference request. */
+  summary(): string;
+  /** Accepts no more requests, and resolves when the running ones are answered to the end. */
+  stop(): Promise<void>;
+  /** Stops at once and breaks off the running requests. */
+  kill(): Promise<void>;
+}
+
+/** Puts the parts together and starts to listen. Throws when it cannot, for instance with `code: "EADDRINUSE"`. */
+export function startApp(settings: AppSettings, output: Output, log: ConsolaInstance): App {
+  const saysMore = settings.verbose && !settings.quiet;
+  const failures = new Failures((text) => saysMore && log.withTag("failure").log(`internal error: ${text}`));
+  const upstream = new Upstream(settings.upstream);
+  const lines = new RequestLines({ ...settings, output, log });
+  const report = new Report({
+    upstream,
+    failures,
+    progressWanted: () => lines.showsProgress || web.isWatched,
+    progressTimes: settings.progressTimes,
+  });
+  const instance = crypto.randomUUID();
+  const web = new Web(report, instance);
+  report.listen(lines);
+  report.listen(web);
+  const proxy = startProxy({
+    ...settings,
+    upstream,
+    repair: createRepairs(settings, upstream, new SessionMemory()),
+    observer: report.observer,
+    own: web.own,
+  });
+  return {
+    url: proxy.url,
+    failures,
+    get running() {
+      return proxy.running;
+    },
+    probe: () => upstream.probe(),
+    isOwnUpstream: () => isInstance(settings.upstream, instance),
+    summary() {
+      report.flush();
+      return formatSummary(report.totals, report.costliest.list());
+    },
+    async stop() {
+      // Closes the port first, so that no page reconnects; a page's stream would otherwise keep the proxy running.
+      const stopped = proxy.stop();
+      web.close();
+      await stopped;
+      report.close();
+    },
+    async kill() {
+      web.close();
+      report.close();
+      await proxy.kill();
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import type { Listener } from "../report/listener.ts";
+import type { RequestRecord } from "../report/record.ts";
+import type { Report } from "../report/report.ts";
+import { totalsView } from "../report/stats.ts";
+import { LiveFeed } from "./feed.ts";
+import type { Health } from "./health.ts";
+import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
+import { type OwnHandler, ownPages } from "./pages.ts";
+
+/** Everything below `/cache-proxy/`, made from the report. Keeps open pages up to date as a listener of the report. */
+export class Web implements Listener {
+  /** Answers a request for the proxy itself; `undefined` for every path of the upstream. */
+  readonly own: OwnHandler;
+  readonly #report: Report;
+  readonly #feed = new LiveFeed();
+
+  /** `instance` is this run's id in the health answer. */
+  constructor(report: Report, instance: string) {
+    this.#report = report;
+    this.own = ownPages({
+      health: () => Response.json({ status: "ok", instance } satisfies Health),
+      metrics: () => this.#metrics(),
+      stats: () => Response.json(report.stats()),
+      events: () => this.#feed.connect(report.stats()),
+    });
+  }
+
+  /** Whether a page is open. */
+  get isWatched(): boolean {
+    return this.#feed.isWatched;
+  }
+
+  ended(record: RequestRecord): void {
+    this.#feed.send("request", { record, totals: totalsView(this.#report.totals) });
+  }
+
+  running(): void {
+    this.#feed.sendSoon("running", () => this.#report.running.list());
+  }
+
+  /** Ends the pages' connections. */
+  close(): void {
+    this.#feed.close();
+  }
+
+  // --- internal ---
+
+  #metrics(): Response {
+    this.#report.flush();
+    const { totals, running, failures, startedAt } = this.#report;
+    const text = renderMetrics({
+      totals,
+      running: running.size,
+      failures: failures.count,
+      startedAt: startedAt.getTime() / 1000,
+    });
+    return new Response(text, { headers: { "content-type": METRICS_TYPE } });
+  }
+}
