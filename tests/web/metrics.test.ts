@@ -50,6 +50,15 @@ test("requests are counted by endpoint, end and status", () => {
   ]);
 });
 
+test("requests that were not forwarded are counted by status", () => {
+  const totals = new Totals();
+  for (const status of [403, 529, 529]) totals.refuse(status);
+  expect(families(totals).get("cache_proxy_refused_requests_total")!.metrics).toEqual([
+    { value: "1", labels: { status: "403" } },
+    { value: "2", labels: { status: "529" } },
+  ]);
+});
+
 test("before the first request everything is there, and 0", () => {
   const found = families(new Totals());
   expect(found.get("cache_proxy_prompt_tokens_total")!.metrics[0]!.value).toBe("0");
@@ -80,12 +89,15 @@ test("a histogram's buckets hold the ones below them", () => {
 test("stats.json has the same figures, and leaves out what cannot be told", () => {
   const failures = { count: 1, last: "Error: no" };
   const source = { startedAt: new Date(0), failures, running: [], records: [FULL] };
-  expect(stats({ ...source, totals: totalsOf(FULL, BARE) }).totals).toEqual({
+  const totals = totalsOf(FULL, BARE);
+  totals.refuse(403);
+  expect(stats({ ...source, totals }).totals).toEqual({
     requests: 2,
     requests_by_end: [
       { endpoint: "/v1/messages", outcome: "complete", status: 200, count: 1 },
       { endpoint: "/v1/chat/completions", outcome: "unreachable", status: undefined, count: 1 },
     ],
+    refused_by_status: { "403": 1 },
     ...{ prompt_tokens: 18_432, cached_tokens: 18_100, evaluated_tokens: 332, output_tokens: 212 },
     ...{
       cached_share: 18_100 / 18_432,
