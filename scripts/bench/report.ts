@@ -128,7 +128,7 @@ function serveProxy(kind: "plain" | "report", origin: string): void {
     ...{ host: "127.0.0.1", port: 0, upstream, allowHosts: [] },
     repair: (body) => ({ body, notes: [], facts: { model: "m", stream: true, tools: 14 } }),
     observer: kind === "report" ? report.observer : BLIND,
-    own: (request) => (request.url.endsWith("/cpu") ? new Response(String(usedCpu())) : web.own(request)),
+    own: (method, path) => (path.endsWith("/cpu") ? new Response(String(usedCpu())) : web.own(method, path)),
   });
   console.log(proxy.url);
 }

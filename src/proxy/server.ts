@@ -7,8 +7,10 @@ import { targetOf } from "./target.ts";
 export interface ProxySettings extends GuardSettings, Omit<ForwardSettings, "limits"> {
   /** 0 takes a free one. */
   readonly port: number;
-  /** Answers what is below `/cache-proxy/`, which is never forwarded; `undefined` for what it does not have. */
-  readonly own?: ((request: Request) => Response | undefined | Promise<Response | undefined>) | undefined;
+  /** Answers `/cache-proxy` and what is below it, which is never forwarded; `undefined` for what it does not have. */
+  readonly own?:
+    | ((method: string, path: string) => Response | undefined | Promise<Response | undefined>)
+    | undefined;
   /** Values that replace those of the table in limits.ts. */
   readonly limits?: Partial<Limits> | undefined;
 }
@@ -59,8 +61,8 @@ export function startProxy(settings: ProxySettings): Proxy {
 
 // --- internal ---
 
-/** Below this path the proxy answers itself. */
-const OWN = "/cache-proxy/";
+/** Here and below the proxy answers itself. */
+const OWN = /^\/cache-proxy(?:\/|$)/;
 
 async function answer(request: Request, settings: ProxySettings & ForwardSettings): Promise<Response> {
   const { method, headers, url } = request;
@@ -70,8 +72,8 @@ async function answer(request: Request, settings: ProxySettings & ForwardSetting
     settings.observer.refused(403);
     return proxyError(403, reason);
   }
-  if (!path?.startsWith(OWN)) return await forward(request, settings);
-  return (await settings.own?.(request)) ?? proxyError(404, `there is nothing at ${path}`);
+  if (path === undefined || !OWN.test(path)) return await forward(request, settings);
+  return (await settings.own?.(method, path)) ?? proxyError(404, `there is nothing at ${path}`);
 }
 
 /** Claude Code tries again after a 529. */

@@ -3,8 +3,8 @@ import { pageFile } from "./files.ts";
 /** Every path of the proxy itself starts with this; every other path is the upstream's. */
 export const OWN_PATH = "/cache-proxy/";
 
-/** Answers a request for the proxy itself; `undefined` for every path of the upstream. */
-export type OwnHandler = (request: Request) => Response | Promise<Response> | undefined;
+/** Answers a request for the proxy itself, at this path; `undefined` for every path of the upstream. */
+export type OwnHandler = (method: string, path: string) => Response | Promise<Response> | undefined;
 
 /** Makes the answers below `/cache-proxy/`; called once per request. */
 export interface PagesSource {
@@ -16,17 +16,20 @@ export interface PagesSource {
 
 /** The page, `health`, `metrics`, `stats.json` and `events` below `/cache-proxy/`; status 404 for anything else there. */
 export function ownPages(source: PagesSource): OwnHandler {
-  return function answerOwn(request) {
-    const { pathname } = new URL(request.url);
-    if (!pathname.startsWith(OWN_PATH)) return undefined;
-    if (request.method !== "GET" && request.method !== "HEAD") return notAllowed();
-    const name = pathname.slice(OWN_PATH.length);
+  return function answerOwn(method, path) {
+    if (path === WITHOUT_SLASH)
+      return own(new Response(null, { status: 308, headers: { location: OWN_PATH } }));
+    if (!path.startsWith(OWN_PATH)) return undefined;
+    if (method !== "GET" && method !== "HEAD") return notAllowed();
+    const name = path.slice(OWN_PATH.length);
     const answer = endpoint(name, source) ?? answerFile(name);
-    return request.method === "HEAD" ? withoutBody(answer) : answer;
+    return method === "HEAD" ? withoutBody(answer) : answer;
   };
 }
 
 // --- internal ---
+
+const WITHOUT_SLASH = OWN_PATH.slice(0, -1);
 
 /** The page loads nothing but its own files and events; the icon is a data URL. https://www.w3.org/TR/CSP3/ */
 const PAGE_POLICY =

@@ -105,7 +105,7 @@ describe("below /cache-proxy/", () => {
   test("the proxy answers itself, and nothing is forwarded", async () => {
     await using upstream = await answerOk();
     await using proxy = proxyTo(upstream.origin, {
-      own: ({ url }) => (url.endsWith("/stats.json") ? Response.json({ requests: 0 }) : undefined),
+      own: (_method, path) => (path.endsWith("/stats.json") ? Response.json({ requests: 0 }) : undefined),
     });
     expect(await (await fetch(`${proxy.url}/cache-proxy/stats.json`)).json()).toEqual({ requests: 0 });
     const missing = await fetch(`${proxy.url}/cache-proxy/no?such=page`);
@@ -247,4 +247,12 @@ describe("errors of the upstream", () => {
     expect(answer.status).toBe(Number(status.slice(0, 3)));
     expect(await answer.text()).toBe(body);
   });
+});
+
+test("a load balancer's health check without Host is answered", async () => {
+  await using proxy = proxyTo("http://127.0.0.1:9", { own: (_method, path) => new Response(`own ${path}`) });
+  using client = await rawClient(proxy.port);
+  client.write("GET /cache-proxy/health HTTP/1.0\r\n\r\n");
+  expect(await client.until("own")).toContain("own /cache-proxy/health");
+  expect(client.received).toContain(" 200 ");
 });

@@ -20,7 +20,7 @@ beforeEach(() => {
     port: 0,
     hostname: "127.0.0.1",
     idleTimeout: 0,
-    fetch: (request) => web.own(request) ?? new Response("upstream"),
+    fetch: ({ method, url }) => web.own(method, new URL(url).pathname) ?? new Response("upstream"),
   });
 });
 
@@ -115,12 +115,13 @@ describe("paths", () => {
     }
   });
 
-  test("HEAD says the length that GET has", async () => {
+  test("HEAD says the length and the type that GET has", async () => {
     for (const name of ["", "health"]) {
       const [head, whole] = [
         await get(`/cache-proxy/${name}`, { method: "HEAD" }),
         await get(`/cache-proxy/${name}`),
       ];
+      expect(head.headers.get("content-type")).toBe(whole.headers.get("content-type"));
       expect(head.headers.get("content-length")).toBe(String((await whole.bytes()).length));
     }
   });
@@ -222,4 +223,10 @@ describe("events", () => {
     }
     expect(status).toBe(200);
   });
+});
+
+test("the address without its slash leads to the page", async () => {
+  const answer = await get("/cache-proxy", { redirect: "manual" });
+  expect(answer.status).toBe(308);
+  expect(answer.headers.get("location")).toBe("/cache-proxy/");
 });
