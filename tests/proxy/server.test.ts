@@ -118,7 +118,7 @@ describe("below /cache-proxy/", () => {
     await using upstream = await answerOk();
     await using proxy = proxyTo(upstream.origin);
     expect((await fetch(`${proxy.url}/cache-proxy/`)).status).toBe(404);
-    for (const path of ["/cache-proxy", "/cache-proxy-x", "/x/cache-proxy/", "//cache-proxy/"]) {
+    for (const path of ["/cache-proxy-x", "/x/cache-proxy/", "//cache-proxy/"]) {
       using client = await request(proxy.port, `GET ${path}`);
       await client.until("\r\n\r\nok");
     }

@@ -81,7 +81,6 @@ describe("the page", () => {
 describe("paths", () => {
   const upstreams = [
     "/",
-    "/cache-proxy",
     "/cache-proxyx/",
     "/chunk-abc.js",
     "/_bun/client/x.js",
