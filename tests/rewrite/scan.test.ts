@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { randomBody } from "../../scripts/fuzz/bodies.ts";
 import { scan, textOf, Unscannable, type Value } from "../../src/rewrite/scan.ts";
-import { compile, type Shape } from "../../src/rewrite/shape.ts";
+import { type CompiledShape, compile, type Key, type Shape } from "../../src/rewrite/shape.ts";
 import { type Json, randomJson, randomText, serialise } from "../support/json.ts";
-import { property } from "../support/seeded.ts";
+import { property, type Random } from "../support/seeded.ts";
 
 /** What the shape asked for, as values: spans are read with JSON.parse. */
 function read(bytes: Buffer, value: Value | undefined): unknown {
@@ -79,6 +80,10 @@ describe("strings end where JSON says", () => {
       "x".repeat(11),
       "x".repeat(12),
       "x".repeat(13),
+      ..."x"
+        .repeat(8)
+        .split("")
+        .map((_, more) => "x".repeat(28 + more)),
       "x".repeat(500),
     ]) {
       expect(scanned(`{"x":"${before}${inside}","a":1}`, { members: { a: {} } })).toEqual({ a: 1 });
@@ -90,6 +95,72 @@ describe("strings end where JSON says", () => {
       const text = `{"${"k".repeat(length)}":"${"v".repeat(length)}","a":"${"w".repeat(length)}"}`;
       expect(scanned(text, { members: { a: {} } })).toEqual({ a: "w".repeat(length) });
     }
+  });
+});
+
+describe("a value that no shape asks for", () => {
+  const NOTHING = compile({});
+  const EVERYTHING = askingEverywhere(NAMES);
+  const shape: Shape = { members: { a: {} } };
+  test.each([
+    ["a string", '"abc"'],
+    ["an empty string", '""'],
+    ["a string of quotes and backslashes", '"\\"\\\\\\"\\\\"'],
+    ["an empty object", "{}"],
+    ["an empty array", "[ ]"],
+    ["nested containers", '{"a":[{"b":{}},[[]],"]}"],"c":{"d":"{"}}'],
+    ["white space of all kinds", '{ "a"\t:\r[\n1 , "b" ,{ } ] }'],
+    ["atoms", '[0,-1.5e+3,true,false,null,"x",10]'],
+    ["strings only", '["a","b",["c","d"],"e"]'],
+    ["bytes that are not ASCII", '["\xff"]'],
+    [
+      "twenty thousand objects",
+      JSON.stringify(Array.from({ length: 20_000 }, (_, i) => ({ i, s: `"${i}" \\` }))),
+    ],
+  ])("%s ends where JSON says", (_, value) => {
+    expect(scanned(`{"x":${value},"a":1}`, shape)).toEqual({ a: 1 });
+    expect(scanned(`{"a":[${value}],"x":${value} }`, shape)).toEqual({ a: [] });
+    const bytes = Buffer.from(`{"x":"x","a":${value},"y":0}`);
+    const { a } = scan(bytes, compile(shape)).root.members;
+    expect(bytes.toString("utf8", a!.start, a!.end)).toBe(value);
+  });
+
+  test.each([
+    ["nothing", ""],
+    ["a string that does not end", '"abc'],
+    ["a string that ends with an escaped quote", '"abc\\"'],
+    ["an array that does not end", "[1,2"],
+    ["a bracket of the other kind", "[1}"],
+    ["a brace of the other kind", '{"a":1]'],
+    ["a missing comma", '["a" "b"]'],
+    ["a comma before the end", '["a",]'],
+    ["a comma after the last member", '{"a":1,}'],
+    ["a key that is not a string", "{1:2}"],
+    ["a missing colon", '{"a" 1}'],
+    ["a member without a value", '{"a":}'],
+    ["two colons", '{"a"::1}'],
+    ["an invalid literal", "[nul]"],
+    ["a no-break space", "[\u00a01]"],
+    ["a control character", "[\u00011]"],
+  ])("is refused if it has %s", (_, value) => {
+    expect(() => scanned(`{"x":${value},"a":1}`, shape)).toThrow(Unscannable);
+    expect(() => scanned(`{"x":${value}`, shape)).toThrow(Unscannable);
+  });
+
+  test("may be 512 levels deep, wherever it is", () => {
+    const each: Shape = { members: { a: { each: {} } } };
+    for (const wanted of [shape, each]) {
+      const deep = (levels: number) => `{"a":[${"[".repeat(levels - 2)}${"]".repeat(levels - 2)}]}`;
+      expect(() => scanned(deep(512), wanted)).not.toThrow();
+      expect(() => scanned(deep(513), wanted)).toThrow("nested deeper");
+    }
+  });
+
+  property("is checked like one that a shape asks for", 4_000, (random) => {
+    const bytes = random.chance(0.8) ? randomBody(random) : Buffer.from(randomJsonText(random));
+    const cut = random.chance(0.8) ? bytes : bytes.subarray(0, random.below(bytes.length + 1));
+    const [skipped, read] = [NOTHING, EVERYTHING].map((wanted) => problemIn(cut, wanted));
+    if (!/duplicate key|invalid escapes/.test(read ?? "")) expect(skipped).toBe(read!);
   });
 });
 
@@ -168,6 +239,46 @@ describe("textOf", () => {
 });
 
 // --- internal ---
+
+const NAMES = ["a", "b", "c", "x", "system", "messages", "role", "content", "type", "text", "tools", "name"];
+
+/** Asks for members of these names and for all elements, at any depth: a shape within itself, which `compile` cannot make. */
+function askingEverywhere(names: readonly string[]): CompiledShape {
+  const keys: Key[] = [];
+  const shape: CompiledShape = {
+    keys,
+    words: [],
+    decides: false,
+    get first() {
+      return shape;
+    },
+    get each() {
+      return shape;
+    },
+  };
+  for (const text of names) keys.push({ text, bytes: Buffer.from(text), shape });
+  return shape;
+}
+
+function problemIn(bytes: Buffer, shape: CompiledShape): string | undefined {
+  try {
+    scan(bytes, shape);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Random JSON with some strings far longer than the part of a string that is read byte by byte. */
+function randomJsonText(random: Random): string {
+  const key = () => random.pick(["a", "b", 'q"', "\\", ""]);
+  const text = () => (random.chance(0.02) ? randomText(random).repeat(2_000) : randomText(random));
+  const value = {
+    a: random.some(0, 6, () => randomJson(random, 4, key, text)),
+    c: randomJson(random, 5, key, text),
+  };
+  return serialise(value, random, () => false);
+}
 
 interface WholeShape {
   readonly members: Record<string, WholeShape>;
