@@ -14,7 +14,7 @@ export async function serve(options: Options, output: Output): Promise<number> {
   surviveStrayErrors(app, log);
   await refuseItself(options, app);
   process.on("SIGUSR1", () => say(log, "summary", app.summary() || "no inference requests yet"));
-  await greet(options, app, log);
+  await Promise.race([greet(options, app, log), signal]);
   if ((await signal) === "SIGINT" && options.logFormat === "text" && !options.quiet) output.interrupted();
   const stopped = app.stop();
   if (!options.quiet) sayWhatIsLeft(app, log);

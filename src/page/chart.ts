@@ -5,7 +5,7 @@ import type { Point, Trend } from "./trend.ts";
 export interface ChartStyle {
   /** Top of the scale. */
   readonly most: number;
-  /** Values with a line across and a label. */
+  /** Values that get a horizontal line and a label. */
   readonly marks: readonly { readonly value: number; readonly label: string }[];
 }
 
@@ -13,14 +13,14 @@ const HEIGHT = 120;
 const PADDING = { top: 10, right: 8, bottom: 8, left: 54 };
 const DOT = 2;
 
-/** Draws the points and their line into an SVG element, as wide as it is at the moment. */
+/** Draws the points and their line into an SVG element, at its current width. */
 export function drawChart(element: SVGSVGElement, trend: Trend, style: ChartStyle): void {
   const width = element.clientWidth;
   element.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   element.replaceChildren(...(trend.points.length > 0 ? shapes(trend, style, width) : [nothing()]));
 }
 
-/** The round number above: 1, 2 or 5 times a power of ten. */
+/** Rounds up to 1, 2 or 5 times a power of ten; at least 1. */
 export function roundUp(value: number): number {
   const unit = 10 ** Math.floor(Math.log10(Math.max(1, value)));
   return [1, 2, 5, 10].map((factor) => factor * unit).find((round) => round >= value)!;

@@ -2,10 +2,10 @@ import { html } from "./dom.ts";
 import type { Item } from "./layout.ts";
 import { clock, factsOf, isFailed, sender, shortSession } from "./words.ts";
 
-/** Space between the details and their bar, and the window's edge. */
+/** Distance of the card from its bar and from the edge of the window, pixels. */
 const DISTANCE = 8;
 
-/** The card with all that is known of one request, beside its bar. */
+/** The card next to a bar, with everything that is known about its request. */
 export class Details {
   readonly #card: HTMLElement;
 
@@ -33,7 +33,7 @@ export class Details {
 
   // --- internal ---
 
-  /** Above the bar where there is room, else below it, and never out of the window. */
+  /** Above the bar if there is room, otherwise below it; always inside the window. */
   #place(beside: DOMRect): void {
     const { width, height } = this.#card.getBoundingClientRect();
     const rightmost = document.documentElement.clientWidth - width - DISTANCE;

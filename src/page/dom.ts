@@ -1,7 +1,7 @@
 type Attributes = Readonly<Record<string, string | number | undefined>>;
 type Child = Node | string | undefined;
 
-/** An HTML element; attributes and children that are undefined are left out. Text stays text, whatever is in it. */
+/** Creates an HTML element without the attributes and children that are `undefined`. A string becomes text, never markup. */
 export function html<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   attributes: Attributes = {},
@@ -10,7 +10,7 @@ export function html<Name extends keyof HTMLElementTagNameMap>(
   return filled(document.createElement(name), attributes, children);
 }
 
-/** The same for SVG. */
+/** Creates an SVG element in the same way. */
 export function svg<Name extends keyof SVGElementTagNameMap>(
   name: Name,
   attributes: Attributes = {},

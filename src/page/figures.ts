@@ -2,7 +2,7 @@ import { duration, grouped, percent } from "../format/numbers.ts";
 import type { TotalsView } from "../report/stats.ts";
 import { byId } from "./dom.ts";
 
-/** The large figures on top; a dash where nothing can be told yet. */
+/** Shows the large figures at the top; an unknown one is a dash. */
 export function showFigures(totals: TotalsView): void {
   const { requests, prompt_tokens, evaluated_tokens, cached_share, saved_seconds_estimate } = totals;
   set("share", cached_share === undefined ? "–" : percent(cached_share));

@@ -1,10 +1,10 @@
 import type { RequestRecord } from "../report/record.ts";
 import type { Running } from "../report/running.ts";
 
-/** A request as a bar: finished or with the upstream. */
+/** A request that is shown as a bar, finished or running. */
 export type Item = RequestRecord | Running;
 
-/** One colour of a bar, from the bottom to the top. `ahead` is what a running prefill still has before it. */
+/** One color of a bar, from bottom to top. `ahead` is the part that a running prefill has not reached yet. */
 export interface Part {
   readonly kind: "cached" | "evaluated" | "unknown" | "ahead";
   readonly tokens: number;
@@ -22,7 +22,7 @@ export interface Lane {
   /** The session; "" for requests without one. */
   readonly session: string;
   readonly requests: number;
-  /** From 0 to 1; undefined where no request tells. */
+  /** From 0 to 1; `undefined` where no request reports cached tokens. */
   readonly share: number | undefined;
 }
 
@@ -32,29 +32,29 @@ export interface Tick {
 }
 
 export interface Layout {
-  /** The session that began last comes first. */
+  /** The newest session comes first. */
   readonly lanes: readonly Lane[];
   readonly bars: readonly Bar[];
   readonly ticks: readonly Tick[];
-  /** The middle of each gap that stands for an idle time. */
+  /** The middle of each gap that marks an idle time. */
   readonly gaps: readonly number[];
   readonly width: number;
-  /** From one bar to the next. */
+  /** Distance from one bar to the next. */
   readonly step: number;
-  /** Tokens of the highest bar; all lanes have the same scale. */
+  /** Tokens of the tallest bar; all lanes have the same scale. */
   readonly most: number;
 }
 
 const STEP = { least: 4, most: 18 };
-/** An idle time longer than this is a gap. */
+/** An idle time longer than this becomes a gap. */
 const IDLE_MS = 5 * 60_000;
 const GAP = 14;
 /** Room for a tick's text. */
 const TICK_ROOM = 76;
 
 /**
- * Places every request in its session's lane. Bars stand in the order of arrival, not at their time: in real time a busy
- * minute would be one line and a night an empty page. `width` is how much can be seen at once.
+ * Places every request in its session's lane. Bars are evenly spaced in order of arrival: on a time axis a busy minute would be one line
+ * and a night an empty page. `width` is the visible width.
  */
 export function layOut(items: readonly Item[], width: number): Layout {
   const lanes = lanesOf(items);
@@ -77,13 +77,13 @@ export function layOut(items: readonly Item[], width: number): Layout {
   };
 }
 
-/** What a bar is made of; empty where nothing is known. */
+/** The parts of a bar; empty where no tokens are known. */
 export function partsOf(item: Item): readonly Part[] {
   const parts = "outcome" in item ? finishedParts(item) : runningParts(item);
   return parts.filter(({ tokens }) => tokens > 0);
 }
 
-/** The request next to another: in its own lane, or the one in the lane above or below that arrived nearest to it. */
+/** The bar next to a request: in its own lane, or the one in the lane above or below that is closest in order of arrival. */
 export function neighbour(
   layout: Layout,
   id: number,

@@ -3,7 +3,7 @@ import type { Running } from "../report/running.ts";
 import { byId, html } from "./dom.ts";
 import { sender, shortSession } from "./words.ts";
 
-/** What is with the upstream at the moment: each request with its progress, as far as the upstream tells. */
+/** Shows the running requests with their progress, where the upstream reports it. `now` is in milliseconds since 1970. */
 export function showNow(running: readonly Running[], now: number): void {
   byId("now").replaceChildren(
     ...(running.length > 0 ? running.map((request) => row(request, now)) : [idle()]),
@@ -44,7 +44,7 @@ function left(seconds: number | undefined): string | undefined {
   return seconds === undefined ? undefined : `about ${duration(Math.round(seconds))} left`;
 }
 
-/** Without a value where the end cannot be told. */
+/** Has no value where the total is unknown. */
 function meter({ state, progress }: Running): HTMLElement | undefined {
   if (state === "answering") return undefined;
   const { done_tokens, total_tokens_estimate: total } = progress ?? {};

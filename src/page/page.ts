@@ -16,7 +16,7 @@ const timeline = new Timeline();
 
 connect();
 addEventListener("resize", showSoon);
-// The times of waiting requests go on between two events.
+// Waiting times count up between two events.
 setInterval(() => showNow(state.running, Date.now()), 1000);
 byId("address").textContent = location.origin;
 
@@ -40,7 +40,7 @@ function on<Name extends keyof LiveEvents>(
   });
 }
 
-/** At most once a frame, however much happens. */
+/** At most once per frame. */
 function showSoon(): void {
   if (isDue) return;
   isDue = true;
@@ -69,7 +69,7 @@ function showCharts(): void {
   drawChart(byId<SVGSVGElement>("speed-chart"), speed, { most, marks: steps });
 }
 
-/** Running requests stand where they will stand when they have ended. */
+/** Running requests already have the place that they keep when they end. */
 function itemsOf({ records, running }: PageState): readonly Item[] {
   const ended = new Set(records.map(({ id }) => id));
   const going = running.filter(({ id }) => !ended.has(id));

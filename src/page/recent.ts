@@ -5,7 +5,7 @@ import { clock, ending, isFailed, milliseconds, sender, shortSession } from "./w
 
 const ROWS = 20;
 
-/** The last requests as a table, newest first; what is unknown stays empty. */
+/** Shows the last requests as a table, newest first; unknown values stay empty. */
 export function showRecent(records: readonly RequestRecord[]): void {
   byId("recent").replaceChildren(...records.slice(-ROWS).toReversed().map(row));
 }

@@ -3,23 +3,23 @@ import type { RequestRecord } from "../report/record.ts";
 import type { Running } from "../report/running.ts";
 import type { Stats, TotalsView } from "../report/stats.ts";
 
-/** All that the page shows; a new value for every change. */
+/** Everything that the page shows; every change makes a new value. */
 export interface PageState {
   readonly version?: string;
-  /** Tells one run of the proxy from the next. */
+  /** Identifies the run of the proxy. */
   readonly startedAt?: string;
   readonly totals?: TotalsView;
-  /** In the order of arrival. */
+  /** In order of arrival. */
   readonly records: readonly RequestRecord[];
   readonly running: readonly Running[];
 }
 
-/** More than the proxy keeps: a page that stays open has a longer memory. */
+/** More than the proxy keeps: an open page remembers more. */
 const LIMIT = 1000;
 
 export const EMPTY: PageState = { records: [], running: [] };
 
-/** What is known after connecting; records of the same run that the proxy no longer has stay. */
+/** The state after connecting; keeps records of the same run that the proxy has dropped. */
 export function withSnapshot(
   state: PageState,
   { version, started_at, totals, running, requests }: Stats,
@@ -38,7 +38,7 @@ export function withRunning(state: PageState, running: readonly Running[]): Page
 
 // --- internal ---
 
-/** Requests end in another order than they arrive. */
+/** Each request once, in order of arrival: requests end in a different order. */
 function merged(older: readonly RequestRecord[], newer: readonly RequestRecord[]): readonly RequestRecord[] {
   const all = new Map([...older, ...newer].map((record) => [record.id, record]));
   return [...all.values()].toSorted((a, b) => a.id - b.id).slice(-LIMIT);

@@ -4,18 +4,18 @@ import { byId, html, svg } from "./dom.ts";
 import { type Bar, type Item, type Layout, layOut, neighbour, type Part } from "./layout.ts";
 import { isFailed, minute, sentence, shortSession } from "./words.ts";
 
-/** Height of a lane with the room around its bars; many lanes are lower. */
+/** Height of a lane including the space around its bars; lower when there are many lanes. */
 const LANE = { tall: 84, low: 60, many: 6 };
 const LANE_TOP = 8;
 const LANE_BOTTOM = 12;
 const AXIS = 24;
-/** What is there is seen, however little it is. */
+/** Small parts stay visible. */
 const LEAST_HEIGHT = 1.5;
 const FAILED_HEIGHT = 7;
 
 const KEYS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" } as const;
 
-/** One lane a session, one bar a request; details of the bar under the pointer or chosen with the arrow keys. */
+/** One lane per session, one bar per request, and the details of the bar under the pointer or chosen with the arrow keys. */
 export class Timeline {
   readonly #scroller = byId<HTMLElement>("scroller");
   readonly #labels = byId<HTMLElement>("lane-labels");
@@ -33,7 +33,7 @@ export class Timeline {
     this.#picture.addEventListener("pointerleave", () => this.#choose(undefined));
   }
 
-  /** Draws everything anew; what was in sight stays in sight, and the newest if that was. */
+  /** Redraws everything. The scroll position stays, or follows the newest request if that was visible. */
   show(items: readonly Item[]): void {
     const { scrollLeft, clientWidth, scrollWidth } = this.#scroller;
     const isAtEnd = scrollLeft + clientWidth >= scrollWidth - 2;
@@ -82,7 +82,7 @@ export class Timeline {
     this.#dimLabels();
   }
 
-  /** Lanes without a bar in sight step back. */
+  /** Dims the labels of lanes without a visible bar. */
   #dimLabels(): void {
     const { scrollLeft, clientWidth } = this.#scroller;
     const inSight = this.#layout!.bars.filter(({ x }) => x >= scrollLeft && x < scrollLeft + clientWidth);
@@ -118,7 +118,7 @@ export class Timeline {
     if (!isInSight) this.#scroller.scrollLeft = x - clientWidth / 2;
   }
 
-  /** The chosen bar is marked for the eye and, as the active descendant of the list, for assistive technology. */
+  /** Marks the chosen bar for the eye and, as the active descendant of the list, for assistive technology. */
   #choose(id: number | undefined): void {
     this.#chosen = id;
     for (const chosen of this.#picture.querySelectorAll("[aria-selected]"))
@@ -159,7 +159,7 @@ function drawBar(bar: Bar, layout: Layout): SVGGElement {
       "aria-label": sentence(item),
       transform: `translate(${x} ${baseline(layout, lane)})`,
     },
-    // Also catches the pointer where the bar is low.
+    // Catches the pointer above a short bar, too.
     svg("rect", { class: "room", x: 0, y: LANE_BOTTOM - room, width: layout.step, height: room }),
     ...stack(parts, width, (room - LANE_TOP - LANE_BOTTOM) / layout.most),
     marker(item, width),
@@ -176,7 +176,7 @@ function stack(parts: readonly Part[], width: number, scale: number): SVGRectEle
   });
 }
 
-/** Below the line: whose request it was, and whether it failed. */
+/** Below the base line: who sent the request, and whether it failed. */
 function marker(item: Item, width: number): SVGElement | undefined {
   if (isFailed(item)) return svg("rect", { class: "failure", x: 0, y: 3, width, height: FAILED_HEIGHT });
   if (item.agent === "subagent") return svg("rect", { class: "marker", x: 0, y: 4, width, height: 3 });

@@ -1,22 +1,22 @@
 import type { RequestRecord } from "../report/record.ts";
 
-/** A point of a chart; `x` is the request's place in the order of arrival, from 0 to 1. */
+/** A point of a chart; `x` is the request's position in order of arrival, from 0 to 1. */
 export interface Point {
   readonly x: number;
   readonly y: number;
 }
 
 export interface Trend {
-  /** One for each request that tells. */
+  /** One for each request whose value is known. */
   readonly points: readonly Point[];
-  /** What they come to, smoothed. */
+  /** The same, smoothed. */
   readonly line: readonly Point[];
 }
 
-/** Requests that are taken together: enough to smooth side requests away, few enough to show a lost cache. */
+/** The number of requests to smooth over: enough to hide side requests, few enough to show a lost cache. */
 const WINDOW = 12;
 
-/** The cached share of each request, from 0 to 1, and of the tokens of the last ones together. */
+/** The cached share of each request, from 0 to 1; the line is the share of the last requests together, weighted by tokens. */
 export function shareTrend(records: readonly RequestRecord[]): Trend {
   const told = indexed(records).filter(
     ({ record }) => record.prompt_tokens && record.cached_tokens !== undefined,
@@ -27,7 +27,7 @@ export function shareTrend(records: readonly RequestRecord[]): Trend {
   };
 }
 
-/** The evaluated tokens a second of each request where they could be measured, and the median of the last ones. */
+/** The evaluated tokens per second of each request where they could be measured; the line is the median of the last requests. */
 export function speedTrend(records: readonly RequestRecord[]): Trend {
   const told = indexed(records).filter(({ record }) => record.evaluated_tokens_per_second !== undefined);
   const points = told.map(({ x, record }) => ({ x, y: record.evaluated_tokens_per_second! }));

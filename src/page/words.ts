@@ -3,7 +3,7 @@ import type { RequestRecord } from "../report/record.ts";
 import type { Running } from "../report/running.ts";
 import type { Item } from "./layout.ts";
 
-/** A fact of a request: its name and, ready to be read, its value. */
+/** A fact about a request: its name and its value as text. */
 export type Fact = readonly [name: string, value: string];
 
 const CLOCK = new Intl.DateTimeFormat(undefined, {
@@ -26,20 +26,20 @@ export function shortSession(session: string | undefined): string {
   return session ? session.slice(0, 8) : "no session";
 }
 
-/** Who sent it: `main`, `subagent`, `side request`; the endpoint for clients that do not say. */
+/** Who sent it: `main`, `subagent` or `side request`; the endpoint for other clients. */
 export function sender({ agent, endpoint }: Item): string {
   return agent === "side" ? "side request" : (agent ?? endpoint);
 }
 
-/** How it ended, or that it has not. */
+/** How it ended, or the state of a running request. */
 export function ending(item: Item): string {
   if (!("outcome" in item)) return item.state;
   const { status, outcome, error_type } = item;
   const words = {
     complete: undefined,
-    unreachable: "upstream not reachable",
-    broken: "broken off",
-    client_gone: "client left",
+    unreachable: "upstream unreachable",
+    broken: "connection broken",
+    client_gone: "client gone",
   };
   return [status, words[outcome], error_type].filter((part) => part !== undefined).join(", ");
 }
@@ -53,12 +53,12 @@ export function milliseconds(value: number): string {
   return value < 1000 ? `${value.toFixed(value < 10 ? 1 : 0)} ms` : duration(value / 1000);
 }
 
-/** All that is known of a request, in the order in which it is read. */
+/** Everything that is known about a request, in reading order. */
 export function factsOf(item: Item): readonly Fact[] {
   return "outcome" in item ? finishedFacts(item) : runningFacts(item);
 }
 
-/** The same as one sentence, for those who hear the page. */
+/** The same as one sentence, for screen readers. */
 export function sentence(item: Item): string {
   const facts = factsOf(item).map(([name, value]) => `${name} ${value}`);
   return [`${clock(item.time)} ${sender(item)}, session ${shortSession(item.session)}`, ...facts].join(", ");

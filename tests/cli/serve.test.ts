@@ -203,6 +203,31 @@ describe("a running proxy", () => {
     expect(await child.exited).toBe(0);
   });
 
+  test("goes on after errors that nothing handles, warns once and counts them", async () => {
+    const upstream = llamaServer();
+    const preload = join(import.meta.dir, "stray-errors.ts");
+    const child = spawnBun("--preload", preload, MAIN, "--port=0", "--upstream", upstream.url);
+    const { until, rest } = reader(child.stderr);
+    const url = /ANTHROPIC_BASE_URL=(\S+)/.exec(await until(/ANTHROPIC_BASE_URL=\S+ .*claude/))![1]!;
+    for (const want of [
+      { count: 1, last: "RangeError: stray \\u001b[2J" },
+      { count: 2, last: "TypeError: rejected" },
+    ]) {
+      child.kill("SIGUSR2");
+      let failures: { count: number } = { count: 0 };
+      while (failures.count < want.count) {
+        const stats = await fetch(`${url}/cache-proxy/stats.json`);
+        failures = ((await stats.json()) as { failures: { count: number } }).failures;
+      }
+      expect(failures).toEqual(want);
+    }
+    child.kill("SIGTERM");
+    expect(await child.exited).toBe(0);
+    const words = await rest();
+    expect(words.match(/warning: internal error/g)).toHaveLength(1);
+    expect(words).toContain("please report it: RangeError: stray \\u001b[2J");
+  });
+
   test.each(["SIGINT", "SIGTERM"] as const)(
     "%s lets a running request finish and ends with 0",
     async (signal) => {
@@ -293,7 +318,11 @@ function llamaServer(port = 0): { url: string; stop(): Promise<void> } {
 
 /** With an environment of its own: `NO_COLOR` and the like would change what is printed. */
 function spawn(...argv: string[]) {
-  const child = Bun.spawn([process.execPath, MAIN, ...argv], {
+  return spawnBun(MAIN, ...argv);
+}
+
+function spawnBun(...argv: string[]) {
+  const child = Bun.spawn([process.execPath, ...argv], {
     env: { PATH: process.env.PATH ?? "" },
     stdin: "ignore",
     stdout: "pipe",
@@ -324,6 +353,14 @@ function reader(stream: ReadableStream<Uint8Array>) {
     .getReader() as ReadableStreamDefaultReader<string>;
   let words = "";
   return {
+    /** Everything, when the stream has ended. */
+    async rest(): Promise<string> {
+      for (;;) {
+        const { value, done } = await chunks.read();
+        if (done) return words;
+        words += value;
+      }
+    },
     async until(wanted: RegExp): Promise<string> {
       while (!wanted.test(words)) {
         const { value, done } = await chunks.read();

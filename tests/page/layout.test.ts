@@ -19,7 +19,7 @@ const RUNNING = {
   state: "waiting" as const,
 };
 
-test("each session has a lane, the one that began last on top", () => {
+test("each session has a lane, the newest on top", () => {
   const { lanes, bars } = layOut([item(1, "a"), item(2, "b"), item(3, "a"), item(4, undefined)], 800);
   expect(lanes.map(({ session, requests }) => [session, requests])).toEqual([
     ["", 1],
@@ -29,13 +29,13 @@ test("each session has a lane, the one that began last on top", () => {
   expect(bars.map(({ lane }) => lane)).toEqual([2, 1, 2, 0]);
 });
 
-test("bars stand in the order of arrival and never on one another", () => {
+test("bars are in order of arrival and never overlap", () => {
   const items = Array.from({ length: 200 }, (_, id) => item(id, `s${id % 7}`));
   const { bars, step } = layOut(items, 800);
   for (const [index, { x }] of bars.entries()) expect(x).toBeGreaterThanOrEqual(index * step);
 });
 
-test("few requests are wide, many as narrow as can be pointed at, and then the picture grows", () => {
+test("few bars are wide, many are as narrow as can be pointed at, and more make the picture wider", () => {
   expect(layOut([item(1, "a")], 800)).toMatchObject({ step: 18, width: 800 });
   const many = Array.from({ length: 1000 }, (_, id) => item(id, "a"));
   expect(layOut(many, 800)).toMatchObject({ step: 4, width: 4000 });
@@ -49,7 +49,7 @@ test("an idle time is a gap", () => {
   expect(gaps[0]).toBeWithin(bars[1]!.x, bars[2]!.x);
 });
 
-test("times have room beside each other", () => {
+test("times do not overlap", () => {
   const { ticks } = layOut(
     Array.from({ length: 300 }, (_, id) => item(id, "a")),
     800,
@@ -59,7 +59,7 @@ test("times have room beside each other", () => {
     if (index > 0) expect(x - ticks[index - 1]!.x).toBeGreaterThanOrEqual(76);
 });
 
-test("nothing at all is an empty picture", () => {
+test("without requests the picture is empty", () => {
   expect(layOut([], 800)).toEqual({
     lanes: [],
     bars: [],
@@ -71,7 +71,7 @@ test("nothing at all is an empty picture", () => {
   });
 });
 
-describe("what a bar is made of", () => {
+describe("the parts of a bar", () => {
   const cases: { name: string; item: Item; want: [kind: string, tokens: number][] }[] = [
     {
       name: "cached and evaluated tokens",
@@ -112,7 +112,7 @@ describe("what a bar is made of", () => {
   }
 });
 
-describe("the arrow keys go", () => {
+describe("the arrow keys move", () => {
   const layout = layOut([item(1, "a"), item(2, "b"), item(3, "a"), item(4, "b"), item(5, "a")], 800);
   const cases: [from: number, key: Parameters<typeof neighbour>[2], to: number | undefined][] = [
     [3, "left", 1],

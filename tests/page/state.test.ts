@@ -11,31 +11,31 @@ function snapshot(startedAt: number, ids: readonly number[]): ReturnType<typeof 
   return stats({ startedAt: new Date(startedAt), totals, failures: { count: 0 }, running: [], records });
 }
 
-test("after a reconnection older records of the same run stay, in order and once", () => {
+test("after a reconnection older records of the same run stay, in order and once each", () => {
   const before = withSnapshot(EMPTY, snapshot(1, [1, 2, 3]));
   const after = withSnapshot(before, snapshot(1, [3, 4]));
   expect(after.records.map(({ id }) => id)).toEqual([1, 2, 3, 4]);
 });
 
-test("a new run of the proxy begins anew", () => {
+test("a new run of the proxy starts with no records", () => {
   const before = withSnapshot(EMPTY, snapshot(1, [1, 2, 3]));
   expect(withSnapshot(before, snapshot(2, [1])).records.length).toBe(1);
 });
 
-test("requests stand in the order of arrival, though they end in another", () => {
+test("requests are in order of arrival, although they end in a different order", () => {
   const view = totalsView(totals);
   const first = withRequest(EMPTY, { record: { ...FULL, id: 2 }, totals: view });
   const second = withRequest(first, { record: { ...FULL, id: 1 }, totals: view });
   expect(second.records.map(({ id }) => id)).toEqual([1, 2]);
 });
 
-test("no more than a thousand are remembered, the newest", () => {
+test("the newest thousand records are kept", () => {
   const ids = Array.from({ length: 1200 }, (_, index) => index + 1);
   const { records } = withSnapshot(EMPTY, snapshot(1, ids));
   expect([records.length, records[0]!.id]).toEqual([1000, 201]);
 });
 
-test("what runs is what was told last", () => {
+test("the running requests are those of the last event", () => {
   const running = [{ id: 5, time: FULL.time, endpoint: "/v1/messages", state: "waiting" as const }];
   expect(withRunning(withRunning(EMPTY, running), []).running).toEqual([]);
 });

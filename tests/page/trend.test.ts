@@ -3,7 +3,7 @@ import { roundUp } from "../../src/page/chart.ts";
 import { shareTrend, speedTrend } from "../../src/page/trend.ts";
 import { BARE, FULL } from "../report/records.ts";
 
-test("the share's line weighs by tokens: a side request hardly moves it", () => {
+test("the line of the share is weighted by tokens: a side request hardly moves it", () => {
   const main = { ...FULL, prompt_tokens: 10_000, cached_tokens: 10_000, evaluated_tokens: 0 };
   const side = { ...FULL, prompt_tokens: 100, cached_tokens: 0, evaluated_tokens: 100 };
   const { points, line } = shareTrend([main, side, main]);
@@ -11,13 +11,13 @@ test("the share's line weighs by tokens: a side request hardly moves it", () => 
   expect(line[1]!.y).toBeCloseTo(10_000 / 10_100);
 });
 
-test("requests that do not tell leave their place empty", () => {
+test("requests without a value leave a gap", () => {
   const { points } = shareTrend([FULL, BARE, FULL, BARE, FULL]);
   expect(points.map(({ x }) => x)).toEqual([0, 0.5, 1]);
   expect(speedTrend([BARE, BARE])).toEqual({ points: [], line: [] });
 });
 
-test("the speed's line is a median of the last ones", () => {
+test("the line of the speed is the median of the last requests", () => {
   const speeds = [100, 100, 900, 100, 100].map((evaluated_tokens_per_second) => ({
     ...FULL,
     evaluated_tokens_per_second,
@@ -25,6 +25,6 @@ test("the speed's line is a median of the last ones", () => {
   expect(speedTrend(speeds).line.at(-1)!.y).toBe(100);
 });
 
-test("a scale ends with a round number", () => {
+test("a scale ends at a round number", () => {
   expect([0, 1, 3, 7, 10, 999, 1001].map(roundUp)).toEqual([1, 1, 5, 10, 10, 1000, 2000]);
 });

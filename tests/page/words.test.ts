@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { ending, factsOf, isFailed, milliseconds, sentence } from "../../src/page/words.ts";
 import { BARE, FULL } from "../report/records.ts";
 
-test("all that is known of a request, and nothing else", () => {
+test("everything that is known about a request, and nothing else", () => {
   expect(Object.fromEntries(factsOf(FULL))).toEqual({
     prompt: "18 432",
     cached: "18 100 (98.1 %)",
@@ -15,7 +15,7 @@ test("all that is known of a request, and nothing else", () => {
     model: "claude-sonnet-4-5",
     status: "200",
   });
-  expect(Object.fromEntries(factsOf(BARE))).toEqual({ total: "2.0 ms", status: "upstream not reachable" });
+  expect(Object.fromEntries(factsOf(BARE))).toEqual({ total: "2.0 ms", status: "upstream unreachable" });
 });
 
 test("a request in one sentence", () => {
@@ -28,16 +28,16 @@ describe("ends", () => {
   const cases: { name: string; record: typeof FULL; words: string; failed: boolean }[] = [
     { name: "complete", record: FULL, words: "200", failed: false },
     {
-      name: "the client's wish",
+      name: "the client has gone",
       record: { ...FULL, outcome: "client_gone" },
-      words: "200, client left",
+      words: "200, client gone",
       failed: false,
     },
-    { name: "broken off", record: { ...FULL, outcome: "broken" }, words: "200, broken off", failed: true },
-    { name: "unreachable", record: BARE, words: "upstream not reachable", failed: true },
+    { name: "broken", record: { ...FULL, outcome: "broken" }, words: "200, connection broken", failed: true },
+    { name: "unreachable", record: BARE, words: "upstream unreachable", failed: true },
     { name: "a bad status", record: { ...FULL, status: 500 }, words: "500", failed: true },
     {
-      name: "an error in the stream",
+      name: "an error event in the stream",
       record: { ...FULL, error_type: "overloaded_error" },
       words: "200, overloaded_error",
       failed: true,
@@ -48,7 +48,7 @@ describe("ends", () => {
   }
 });
 
-test("times are as exact as they are long", () => {
+test("short times have more decimals", () => {
   expect([0.24, 9.94, 12.4, 999, 1500, 61_000].map(milliseconds)).toEqual([
     ...["0.2 ms", "9.9 ms", "12 ms", "999 ms", "1.5 s", "1 min 1 s"],
   ]);

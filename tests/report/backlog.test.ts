@@ -17,7 +17,7 @@ test("jobs run later, in order, and a failing one stops no other", async () => {
   expect(failures.view()).toEqual({ count: 1, last: "Error: no" });
 });
 
-test("jobs that hold much memory do not wait", () => {
+test("jobs that hold too much memory run at once", () => {
   const backlog = new Backlog(new Failures());
   let done = 0;
   for (let i = 0; i < 100; i++) backlog.add(() => done++, 10_000);

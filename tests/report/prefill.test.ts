@@ -2,38 +2,38 @@ import { describe, expect, test } from "bun:test";
 import { type Moments, measurePrefill, type Prefill } from "../../src/report/prefill.ts";
 import type { Usage } from "../../src/usage/usage.ts";
 
-describe("how long a prefill took", () => {
+describe("the duration of a prefill", () => {
   const EARLY: Moments = { arrived: 0, sent: 1, answered: 1001, firstToken: 3001 };
   const LATE: Moments = { arrived: 0, sent: 1, answered: 2999, firstToken: 3001 };
   const cases: { name: string; usage: Usage; moments: Moments; want: Prefill }[] = [
     {
-      name: "the server's own time is believed",
+      name: "the server's own time is used",
       usage: { evaluated_tokens: 20, prompt_ms: 40 },
       moments: EARLY,
       want: { prefill_ms: 40, evaluated_tokens_per_second: 500 },
     },
     {
-      name: "headers before the first token: the time since them, without the wait for a slot",
+      name: "headers before the first token: the time from the headers, without the wait for a slot",
       usage: { evaluated_tokens: 1000 },
       moments: EARLY,
       want: { prefill_ms: 2000, evaluated_tokens_per_second: 500 },
     },
     {
-      name: "headers with the first token: the time since the request was sent",
+      name: "headers with the first token: the time from sending the request",
       usage: { evaluated_tokens: 1500 },
       moments: LATE,
       want: { prefill_ms: 3000, evaluated_tokens_per_second: 500 },
     },
-    { name: "too few tokens to tell", usage: { evaluated_tokens: 255 }, moments: EARLY, want: {} },
+    { name: "too few tokens", usage: { evaluated_tokens: 255 }, moments: EARLY, want: {} },
     { name: "evaluated tokens unknown", usage: { prompt_tokens: 5000 }, moments: EARLY, want: {} },
     {
-      name: "no stream",
+      name: "not a stream",
       usage: { evaluated_tokens: 5000 },
       moments: { arrived: 0, sent: 1, answered: 9 },
       want: {},
     },
     {
-      name: "a server that says 0 ms",
+      name: "a server that reports 0 ms",
       usage: { evaluated_tokens: 5000, prompt_ms: 0 },
       moments: EARLY,
       want: {},

@@ -31,7 +31,7 @@ const START = event({
 const TEXT = event({ type: "content_block_delta", delta: { text: "the secret answer" } });
 const END = event({ type: "message_delta", usage: { output_tokens: 7 } });
 
-/** A recorder and the names of what its listener heard, in order. */
+/** A recorder, and everything that its listener has heard, in order. */
 function listening(): { recorder: Recorder; heard: string[]; records: RequestRecord[] } {
   const heard: string[] = [];
   const records: RequestRecord[] = [];
@@ -85,7 +85,7 @@ test("a streamed answer becomes a record", () => {
   expect(Math.abs(Date.parse(time) - Date.now())).toBeLessThan(60_000);
 });
 
-test("no request waits for a listener: they hear of it a moment later", async () => {
+test("no request waits for a listener: it hears about it a moment later", async () => {
   const { recorder, heard } = listening();
   const observation = recorder.begin(request());
   observation.sent();
@@ -95,7 +95,7 @@ test("no request waits for a listener: they hear of it a moment later", async ()
   expect(heard).toEqual(["sent 1", "ended 1"]);
 });
 
-test("nothing of the prompt, the answer or the key is in a record", () => {
+test("a record holds nothing of the prompt, the answer or the key", () => {
   const { recorder, records } = listening();
   const observation = recorder.begin(request());
   observation.sent();
@@ -106,7 +106,7 @@ test("nothing of the prompt, the answer or the key is in a record", () => {
   expect(JSON.stringify(records)).not.toContain("secret");
 });
 
-test("comments, pings and what comes before the upstream's headers are not an answer", () => {
+test("comments, pings and chunks before the upstream's headers are not an answer", () => {
   const { recorder, heard, records } = listening();
   const observation = recorder.begin(request());
   observation.sent();
@@ -160,7 +160,7 @@ test("requests that are not for inference are only counted", () => {
   expect(heard).toEqual(["passed complete 200", "passed unreachable undefined"]);
 });
 
-test("listeners hear what became of the body of any request", () => {
+test("listeners hear what became of the body of every request", () => {
   const { recorder, heard } = listening();
   for (const path of ["/v1/messages", "/tokenize"])
     recorder.begin(request(path)).rewritten({ before: 9, after: 7, notes: ["shorter"] });
@@ -168,7 +168,7 @@ test("listeners hear what became of the body of any request", () => {
   expect(heard).toEqual(["rewritten /v1/messages 9 7 shorter", "rewritten /tokenize 9 7 shorter"]);
 });
 
-test("ids count up in the order of arrival, whatever the order of the ends", () => {
+test("ids count up in order of arrival", () => {
   const { recorder, heard } = listening();
   const [first, second] = [recorder.begin(request()), recorder.begin(request())];
   second.end("complete");

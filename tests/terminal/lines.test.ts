@@ -85,11 +85,45 @@ describe("a server that reports no cached tokens", () => {
     expect(written.map((line) => JSON.parse(line).event)).toEqual(["warning", "request"]);
   });
 
-  test("a failed request says nothing about the server", () => {
+  test("a failed request does not count", () => {
     const { lines: report, written } = lines({ quiet: true });
     report.ended({ ...old, status: 400 });
     report.ended(BARE);
     expect(written).toEqual([]);
+  });
+});
+
+describe("what was changed in a body", () => {
+  const client = { method: "POST", path: "/v1/messages", endpoint: undefined, arrivedAt: 0 };
+  const change = { before: 800, after: 780, notes: ["billing header made constant", "tools moved: A, B"] };
+
+  test("is one line, only with --verbose and without --quiet", () => {
+    const line = "POST /v1/messages: 800 to 780 bytes; billing header made constant; tools moved: A, B\n";
+    for (const [verbose, quiet, want] of [
+      [true, false, [line]],
+      [false, false, []],
+      [true, true, []],
+    ] as const) {
+      const { lines: report, written } = lines({ verbose, quiet });
+      report.rewritten(client, change);
+      expect(written).toEqual([...want]);
+    }
+  });
+
+  test("without a change it says so", () => {
+    const { lines: report, written } = lines({ verbose: true });
+    report.rewritten(client, { before: 9, after: 9, notes: [] });
+    expect(written).toEqual(["POST /v1/messages: 9 bytes; nothing to change\n"]);
+  });
+
+  test("cannot forge a line or send an escape sequence, in text and in JSON", () => {
+    for (const logFormat of ["text", "json"] as const) {
+      const { lines: report, written } = lines({ verbose: true, logFormat });
+      const hostile = { ...client, method: "A\x1bB", path: "/v1/\x9b2J\n12:00:00 forged" };
+      report.rewritten(hostile, { ...change, notes: ["tools moved: x\n12:00:00 forged\x1b[2J\u2028\u202e"] });
+      expect(written.length).toBe(1);
+      expect(written[0]!.trimEnd()).not.toMatch(/[\p{Cc}\u2028\u202e]/u);
+    }
   });
 });
 

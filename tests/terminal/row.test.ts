@@ -6,13 +6,13 @@ import { BARE, FULL } from "../report/records.ts";
 const NARROW = { columns: 80, color: false };
 const WIDE = { columns: 120, color: false };
 
-test("a line has every figure and fits into 80 columns", () => {
+test("a row has every figure and fits into 80 columns", () => {
   const line = formatRecord(FULL, NARROW);
   expect(line.slice(8)).toBe(" a1b2 main sonnet…  18432  18100    332  98% 0.41s  830   212 3.21s 200");
   expect(line).toMatch(/^\d\d:\d\d:\d\d /);
 });
 
-test("the largest figures fit into 80 columns too", () => {
+test("so do the largest figures", () => {
   const large = {
     ...FULL,
     ...{
@@ -32,7 +32,7 @@ test("the largest figures fit into 80 columns too", () => {
   expect(formatHeader(NARROW).length).toBeLessThan(80);
 });
 
-test("figures stand under their names", () => {
+test("figures are below their column names", () => {
   const header = formatHeader(WIDE);
   const line = formatRecord(FULL, WIDE);
   for (const [title, figure] of [
@@ -47,13 +47,13 @@ test("figures stand under their names", () => {
   }
 });
 
-test("what is unknown is left out, never 0", () => {
+test("unknown values are empty, never 0", () => {
   expect(formatRecord(BARE, WIDE).slice(8).replace(/ +/g, " ")).toBe(
     " /v1/chat/completions 0.00s unreachable",
   );
 });
 
-test("a wrong end is told after the status", () => {
+test("what went wrong follows the status", () => {
   const cut = { ...FULL, outcome: "broken" as const };
   expect(formatRecord(cut, NARROW)).toEndWith(" 200 broken");
   const overflow = {
@@ -65,7 +65,7 @@ test("a wrong end is told after the status", () => {
   expect(formatRecord(overflow, NARROW)).toEndWith(" 400 exceed_context_size_error");
 });
 
-test("a line with a wrong end fits into 80 columns, with all that is known", () => {
+test("a row with a failure fits into 80 columns and loses nothing", () => {
   const ends = [
     { ...FULL, outcome: "client_gone" as const },
     { ...FULL, outcome: "broken" as const },
@@ -81,14 +81,14 @@ test("a line with a wrong end fits into 80 columns, with all that is known", () 
   }
 });
 
-test("a name is only called cut where something of it was", () => {
+test("only a shortened name has an ellipsis", () => {
   const named = (model: string) => formatRecord({ ...FULL, model }, WIDE).slice(19, 44);
   expect(named("claude-sonnet-4-5-20250929")).toBe("sonnet-4-5-20250929      ");
   expect(named("claude-opus-4-8")).toBe("claude-opus-4-8          ");
   expect(named("a-model-of-a-long-name-indeed")).toBe("a-model-of-a-long-name-… ");
 });
 
-test("color changes nothing but the color", () => {
+test("color adds only escape sequences", () => {
   for (const record of [FULL, BARE, { ...FULL, cached_tokens: 3, evaluated_tokens: 18_429 }]) {
     const colored = formatRecord(record, { ...NARROW, color: true });
     expect(colored).toContain("\u001b[");
@@ -96,7 +96,7 @@ test("color changes nothing but the color", () => {
   }
 });
 
-test("a lost cache is red, a share of a short prompt is not", () => {
+test("a lost cache is red, a low share of a short prompt is not", () => {
   const lost = formatRecord(
     { ...FULL, cached_tokens: 3, evaluated_tokens: 18_429 },
     { ...NARROW, color: true },
@@ -109,11 +109,11 @@ test("a lost cache is red, a share of a short prompt is not", () => {
   expect(short).not.toContain("\u001b[31m");
 });
 
-test("99.9 % is not all", () => {
+test("99.9 % is not 100 %", () => {
   expect(formatRecord({ ...FULL, cached_tokens: 18_431, evaluated_tokens: 1 }, NARROW)).toContain(" 99% ");
 });
 
-test("the JSON line is the record, told from other lines by its event", () => {
+test("the JSON line is the record, marked by its event", () => {
   expect(JSON.parse(formatJson(FULL))).toEqual({ event: "request", ...FULL });
   expect(formatJson(FULL)).not.toContain("\n");
   expect(Object.keys(JSON.parse(formatJson(BARE)))).toEqual([

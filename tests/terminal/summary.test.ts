@@ -39,7 +39,7 @@ test("the run in a few lines", () => {
   ]);
 });
 
-test("without cached tokens nothing is claimed of them", () => {
+test("without cached tokens nothing is claimed about them", () => {
   const { cached_tokens, evaluated_tokens, prefill_ms, evaluated_tokens_per_second, ...rest } = FULL;
   const summary = summaryOf([rest]);
   expect(summary).toContain("1 request, 18 432 prompt tokens\n  the upstream reported no cached tokens\n");
@@ -56,11 +56,11 @@ test("only the five costliest are named, costliest first", () => {
   expect([...named].map(([, evaluated]) => evaluated)).toEqual(["900", "800", "700", "60", "40"]);
 });
 
-test("a few tokens say nothing of the speed", () => {
+test("too few tokens give no speed", () => {
   expect(summaryOf([{ ...FULL, evaluated_tokens: 5, prefill_ms: 10 }])).not.toContain("saved");
 });
 
-test("nothing is said of tokens where no answer told any", () => {
+test("without reported tokens there are no figures", () => {
   expect(summaryOf([BARE])).toBe("1 request; no answer reported its prompt tokens");
 });
 

@@ -16,7 +16,7 @@ function families(totals: Totals): Map<string, ReturnType<typeof parsePrometheus
   return new Map(parsePrometheusTextFormat(text).map((family) => [family.name, family]));
 }
 
-test("a scraper reads every figure", () => {
+test("a Prometheus parser reads every figure", () => {
   const found = families(totalsOf(FULL, FULL, BARE));
   const value = (name: string): string | undefined => found.get(`cache_proxy_${name}`)?.metrics[0]?.value;
   expect({
@@ -38,7 +38,7 @@ test("a scraper reads every figure", () => {
   });
 });
 
-test("requests are counted by endpoint, end and status", () => {
+test("requests are counted by endpoint, outcome and status", () => {
   const totals = totalsOf(FULL, FULL, BARE, { ...FULL, status: 500 });
   totals.count("other", "complete", 404);
   const samples = families(totals).get("cache_proxy_requests_total")!.metrics;
@@ -59,13 +59,13 @@ test("requests that were not forwarded are counted by status", () => {
   ]);
 });
 
-test("before the first request everything is there, and 0", () => {
+test("before the first request all metrics exist and are 0", () => {
   const found = families(new Totals());
   expect(found.get("cache_proxy_prompt_tokens_total")!.metrics[0]!.value).toBe("0");
   expect(found.get("cache_proxy_request_duration_seconds")!.metrics[0]!.count).toBe("0");
 });
 
-test("names keep Prometheus's conventions", () => {
+test("names follow Prometheus's conventions", () => {
   for (const { name, type, help } of families(totalsOf(FULL)).values()) {
     expect(name).toMatch(/^cache_proxy_[a-z_]+$/);
     expect({ name, counts: name.endsWith("_total") }).toEqual({ name, counts: type === "COUNTER" });
@@ -74,7 +74,7 @@ test("names keep Prometheus's conventions", () => {
   }
 });
 
-test("a histogram's buckets hold the ones below them", () => {
+test("a histogram's buckets are cumulative", () => {
   const histogram = new Histogram([0.1, 1]);
   for (const milliseconds of [50, 100, 101, 5000, undefined]) histogram.add(milliseconds);
   expect(histogram).toMatchObject({ counts: [2, 3], count: 4 });
@@ -86,7 +86,7 @@ test("a histogram's buckets hold the ones below them", () => {
   });
 });
 
-test("stats.json has the same figures, and leaves out what cannot be told", () => {
+test("stats.json has the same figures and leaves out unknown ones", () => {
   const failures = { count: 1, last: "Error: no" };
   const source = { startedAt: new Date(0), failures, running: [], records: [FULL] };
   const totals = totalsOf(FULL, BARE);

@@ -71,7 +71,7 @@ describe("the page", () => {
     }
   });
 
-  test("may load nothing but its own files", async () => {
+  test("may load only its own files", async () => {
     const page = await get("/cache-proxy/");
     expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
     expect(page.headers.get("x-content-type-options")).toBe("nosniff");
@@ -87,23 +87,23 @@ describe("paths", () => {
     "/metrics",
     "/x/cache-proxy/",
   ];
-  test.each(upstreams)("%s is the upstream's", async (path) =>
+  test.each(upstreams)("%s belongs to the upstream", async (path) =>
     expect(await (await get(path)).text()).toBe("upstream"),
   );
 
-  test("what is not there is not found, and not asked of the upstream", async () => {
+  test("an unknown path is a 404 and never reaches the upstream", async () => {
     for (const name of ["nope", "index.html", "page.ts", "..%2fetc", "metrics/"]) {
       const answer = await get(`/cache-proxy/${name}`);
       expect({ name, status: answer.status }).toEqual({ name, status: 404 });
     }
   });
 
-  test("only reading is allowed", async () => {
+  test("only GET and HEAD are allowed", async () => {
     const answer = await get("/cache-proxy/metrics", { method: "POST" });
     expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
   });
 
-  test("HEAD has the headers and no body", async () => {
+  test("HEAD has no body", async () => {
     for (const name of ["", "metrics", "stats.json", "health", "events"]) {
       const answer = await get(`/cache-proxy/${name}`, { method: "HEAD" });
       expect({ name, status: answer.status, body: await answer.text() }).toEqual({
@@ -114,7 +114,7 @@ describe("paths", () => {
     }
   });
 
-  test("HEAD says the length and the type that GET has", async () => {
+  test("HEAD has the length and the type of GET", async () => {
     for (const name of ["", "health"]) {
       const [head, whole] = [
         await get(`/cache-proxy/${name}`, { method: "HEAD" }),
@@ -130,7 +130,7 @@ test("health names this run", async () => {
   expect(await (await get("/cache-proxy/health")).json()).toEqual({ status: "ok", instance: "this-run" });
 });
 
-test("stats.json has the requests that run and those that have ended", async () => {
+test("stats.json has the running and the finished requests", async () => {
   finish(sent());
   sent();
   const stats = await (await get("/cache-proxy/stats.json")).json();
@@ -144,7 +144,7 @@ test("stats.json has the requests that run and those that have ended", async () 
   expect(stats.running).toMatchObject([{ id: 2, state: "waiting" }]);
 });
 
-test("no key, no words and no folder are in anything that is shown", async () => {
+test("no key, prompt text or folder is shown anywhere", async () => {
   finish(sent());
   const shown = await Promise.all(
     ["metrics", "stats.json"].map(async (name) => (await get(`/cache-proxy/${name}`)).text()),
@@ -154,7 +154,7 @@ test("no key, no words and no folder are in anything that is shown", async () =>
   );
 });
 
-test("metrics are text of the version that Prometheus asks for", async () => {
+test("metrics have the content type of Prometheus's text format", async () => {
   finish(sent());
   const answer = await get("/cache-proxy/metrics");
   expect(answer.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
@@ -164,7 +164,7 @@ test("metrics are text of the version that Prometheus asks for", async () => {
 describe("events", () => {
   type Event = { name: string; data: unknown };
 
-  /** The events of a connection, one by one. */
+  /** Yields the events of a connection. */
   async function* events(answer: Response): AsyncGenerator<Event> {
     let text = "";
     for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
@@ -177,7 +177,7 @@ describe("events", () => {
     }
   }
 
-  test("begin with everything there is and go on with what happens", async () => {
+  test("start with everything and continue with what happens", async () => {
     finish(sent());
     const answer = await get("/cache-proxy/events");
     expect(answer.headers.get("content-type")).toBe("text/event-stream");
@@ -197,7 +197,7 @@ describe("events", () => {
     expect(await next()).toMatchObject({ name: "running", data: [] });
   });
 
-  test("end when the pages are closed, so that a server can stop", async () => {
+  test("end when the web part is closed, so that a server can stop", async () => {
     const answer = await get("/cache-proxy/events");
     const stream = events(answer);
     await stream.next();
@@ -205,7 +205,7 @@ describe("events", () => {
     expect((await stream.next()).done).toBe(true);
   });
 
-  test("a page that has gone is forgotten, and there is an end to how many may look", async () => {
+  test("closed pages are forgotten, and the number of open pages is limited", async () => {
     const connect = async (): Promise<[Response, AbortController]> => {
       const abort = new AbortController();
       return [await get("/cache-proxy/events", { signal: abort.signal }), abort];
