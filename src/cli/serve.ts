@@ -13,7 +13,7 @@ export async function serve(options: Options, output: Output): Promise<number> {
   const signal = firstSignal(output);
   surviveStrayErrors(app, log);
   await refuseItself(options, app);
-  process.on("SIGUSR1", () => say(log, "summary", app.summary() || "no inference requests yet"));
+  process.on("SIGUSR1", () => say(log, "summary", app.summary() || "no inference request has finished yet"));
   await Promise.race([greet(options, app, log), signal]);
   if ((await signal) === "SIGINT" && options.logFormat === "text" && !options.quiet) output.interrupted();
   const stopped = app.stop();

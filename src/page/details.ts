@@ -13,7 +13,7 @@ export class Details {
     this.#card = card;
   }
 
-  show(item: Item, beside: DOMRect): void {
+  show(item: Item, anchor: DOMRect): void {
     this.#card.replaceChildren(
       html("h3", {}, clock(item.time), html("span", {}, `${sender(item)} · ${shortSession(item.session)}`)),
       html(
@@ -24,7 +24,7 @@ export class Details {
     );
     this.#card.classList.toggle("failed", isFailed(item));
     this.#card.hidden = false;
-    this.#place(beside);
+    this.#place(anchor);
   }
 
   hide(): void {
@@ -34,12 +34,12 @@ export class Details {
   // --- internal ---
 
   /** Above the bar if there is room, otherwise below it; always inside the window. */
-  #place(beside: DOMRect): void {
+  #place(anchor: DOMRect): void {
     const { width, height } = this.#card.getBoundingClientRect();
     const rightmost = document.documentElement.clientWidth - width - DISTANCE;
-    const left = beside.left + beside.width / 2 - width / 2;
-    const above = beside.top - height - DISTANCE;
+    const left = anchor.left + anchor.width / 2 - width / 2;
+    const above = anchor.top - height - DISTANCE;
     this.#card.style.left = `${Math.max(DISTANCE, Math.min(left, rightmost))}px`;
-    this.#card.style.top = `${above >= DISTANCE ? above : beside.bottom + DISTANCE}px`;
+    this.#card.style.top = `${above >= DISTANCE ? above : anchor.bottom + DISTANCE}px`;
   }
 }

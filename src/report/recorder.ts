@@ -2,9 +2,9 @@ import type { Caller } from "../request/caller.ts";
 import type { BodyChange, Observation, Observer, Outcome } from "../request/observer.ts";
 import type { ClientRequest } from "../request/request.ts";
 import { type Usage, UsageReader } from "../usage/usage.ts";
-import { Backlog } from "./backlog.ts";
 import type { Failures } from "./failures.ts";
 import type { Listener } from "./listener.ts";
+import { News } from "./news.ts";
 import { type Moments, measurePrefill, round } from "./prefill.ts";
 import type { RequestRecord, RunningRequest } from "./record.ts";
 
@@ -20,7 +20,7 @@ export class Recorder implements Observer {
     this.#news = new News(failures);
   }
 
-  /** Listeners hear in the order in which they were added. */
+  /** Listeners are called in the order in which they were added. */
   listen(listener: Listener): void {
     this.#news.listeners.push(listener);
   }
@@ -48,35 +48,6 @@ export class Recorder implements Observer {
 }
 
 // --- internal ---
-
-/** The way from an observation to the listeners. */
-class News {
-  readonly listeners: Listener[] = [];
-  readonly #failures: Failures;
-  readonly #backlog: Backlog;
-
-  constructor(failures: Failures) {
-    this.#failures = failures;
-    this.#backlog = new Backlog(failures);
-  }
-
-  later(job: () => void, bytes?: number): void {
-    this.#backlog.add(job, bytes);
-  }
-
-  /** One listener that throws must not stop the others. */
-  tell(news: (listener: Listener) => void): void {
-    for (const listener of this.listeners) this.#failures.contain(() => news(listener));
-  }
-
-  tellLater(news: (listener: Listener) => void): void {
-    this.later(() => this.tell(news));
-  }
-
-  flush(): void {
-    this.#backlog.flush();
-  }
-}
 
 /** A request that is only counted. */
 class Passing implements Observation {

@@ -60,7 +60,7 @@ export class Report {
     return this.#recorder;
   }
 
-  /** Listeners hear in the order in which they were added, after the figures have changed. */
+  /** Listeners are called in the order in which they were added, after the figures have changed. */
   listen(listener: Listener): void {
     this.#recorder.listen(listener);
   }

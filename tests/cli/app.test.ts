@@ -93,6 +93,13 @@ test("progress goes on while the last requests finish, and then the progress lin
   expect(app.summary()).toStartWith("1 request, 100 prompt tokens");
 });
 
+test("an open page does not keep it from stopping", async () => {
+  const { app } = start();
+  const page = await fetch(`${app.url}/cache-proxy/events`);
+  await app.stop();
+  expect(await page.text()).toStartWith("event: snapshot\n");
+});
+
 test("failures are in stats.json", async () => {
   const { app } = start();
   const failures = async () => {
