@@ -1,3 +1,5 @@
+import { settles } from "../upstream/settles.ts";
+
 /** A body on its way: chunks as they come, an exception where it breaks off. */
 export type Chunks = AsyncGenerator<Uint8Array, void, void>;
 
@@ -60,23 +62,6 @@ export async function gather(chunks: Chunks, bytes: number, ms: number): Promise
     size += step?.value.length ?? 0;
     if (!step || size > bytes) return replay(held, next, chunks);
     held.push(step.value);
-  }
-}
-
-/** True as soon as the promise is fulfilled or rejected, false when it is neither within `ms`. Marks a rejection as seen. */
-export async function settles(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: Timer | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, ms), false);
-  });
-  const done = promise.then(
-    () => true,
-    () => true,
-  );
-  try {
-    return await Promise.race([done, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

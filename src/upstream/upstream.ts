@@ -2,6 +2,7 @@ import { type Address, urlOf } from "./address.ts";
 import { type Asked, ask } from "./ask.ts";
 import { causeOf } from "./cause.ts";
 import { factsOf, isRouter, type ServerFacts, UNKNOWN_SERVER } from "./props.ts";
+import { settles } from "./settles.ts";
 import { type PrefillingSlot, readSlots } from "./slots.ts";
 
 /** `facts`: a llama-server's own; `status`: something answers, but not with llama-server's `/props`; `cause`: nothing answers. */
@@ -114,7 +115,7 @@ export class Upstream {
   async #refresh(known: Known, wanted: Wanted, waitMs: number): Promise<void> {
     known.asking ??= { since: performance.now(), done: this.#read(known, wanted) };
     const left = known.asking.since + waitMs - performance.now();
-    if (left > 0) await Promise.race([known.asking.done, Bun.sleep(left)]);
+    if (left > 0) await settles(known.asking.done, left);
   }
 
   async #read(known: Known, wanted: Wanted): Promise<void> {

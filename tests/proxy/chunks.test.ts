@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { type Chunks, gather, settles, streamOf } from "../../src/proxy/chunks.ts";
+import { type Chunks, gather, streamOf } from "../../src/proxy/chunks.ts";
+import { settles } from "../../src/upstream/settles.ts";
 import { type Random, seeded } from "../support/seeded.ts";
 
 const LONG = 60_000;
@@ -120,15 +121,6 @@ describe("streamOf", () => {
     await reader.read();
     await reader.cancel();
     expect(released()).toBe(true);
-  });
-});
-
-describe("settles", () => {
-  test("is true for what is fulfilled or rejected, false for what is neither in time", async () => {
-    expect(await settles(Promise.resolve(), LONG)).toBe(true);
-    expect(await settles(Promise.reject(new Error("seen")), LONG)).toBe(true);
-    expect(await settles(new Promise(() => {}), 1)).toBe(false);
-    expect(await settles(new Promise(() => {}), -5)).toBe(false);
   });
 });
 
