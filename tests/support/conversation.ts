@@ -2,14 +2,14 @@ import { type Json, randomText } from "./json.ts";
 import type { Random } from "./seeded.ts";
 
 /**
- * A history in Claude Code's shape that grows turn by turn. Each call of `request` writes the whole history anew, as the
+ * A history in Claude Code's shape that grows turn by turn. Each call of `request` writes the whole history again, as the
  * client does: the same turn now as a string, now as an array of one text block, cache_control here and there, old
  * markers gone.
  */
 export interface Conversation {
   /** Appends an answer and what the client sends next. */
   grow(): void;
-  /** Appends what the client sends when the user spoke before an answer came: no assistant turn stands between. */
+  /** Appends what the client sends when the user spoke before an answer came: no assistant turn is between them. */
   interrupt(): void;
   /** The `messages` of the next request. */
   request(): Message[];
