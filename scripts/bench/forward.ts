@@ -127,7 +127,7 @@ function serveAnswers(): void {
   console.log(server.url.origin);
 }
 
-/** No repair, no guard, no figures, and each connection used once, as the proxy does it: see `send` in src/proxy/forward.ts. */
+/** No repair, no guard, no figures: the least that a proxy of Bun.serve and fetch can do. */
 function serveBare(upstream: string): void {
   const server = Bun.serve({
     port: 0,
@@ -136,7 +136,7 @@ function serveBare(upstream: string): void {
     async fetch(request) {
       const { pathname, search } = new URL(request.url);
       const { method, headers, signal } = request;
-      const options = { redirect: "manual", decompress: false, keepalive: false, timeout: false } as const;
+      const options = { redirect: "manual", decompress: false, timeout: false } as const;
       const body = await request.bytes();
       return await fetch(`${upstream}${pathname}${search}`, { method, headers, body, signal, ...options });
     },
