@@ -119,10 +119,9 @@ function expectedMarks(messages: readonly Message[], strict: boolean): number[] 
       return marksIn(blocks.slice(0, results), inside, behind, own);
     }
     if (!isFirst) return marksIn(blocks, behind);
-    const words = blocks.findLastIndex((block) => block.type === "text");
     const joined = behind.findIndex((turn) => !isSystem(turn));
     const [systems, later] = joined < 0 ? [behind, []] : [behind.slice(0, joined), behind.slice(joined)];
-    return marksIn(blocks.slice(0, words), systems, blocks.slice(words), later);
+    return marksIn(systems, blocks, later);
   });
 }
 

@@ -32,7 +32,7 @@ function table(rows: readonly Row[], context: typeof FOLD): void {
   });
 }
 
-describe("a system turn behind the first user turn stands before the user's own words", () => {
+describe("the first system turn goes to the front of the first user turn", () => {
   table(
     [
       ["string content", [user("Hello"), system("S")], [user([text(reminder("S")), text("Hello")])]],
@@ -42,9 +42,24 @@ describe("a system turn behind the first user turn stands before the user's own 
         [user([text(reminder("S")), text("Hello", cached)])],
       ],
       [
-        "behind the reminders that are there",
+        "before reminders such as git status",
         [user([text(reminder("R")), text("Hello")]), system([text("S", cached)])],
-        [user([text(reminder("R")), text(reminder("S")), text("Hello")])],
+        [user([text(reminder("S")), text(reminder("R")), text("Hello")])],
+      ],
+      [
+        "before the two blocks of a slash command",
+        [user([text("<command-name>/do</command-name>"), text("Do it")]), system("S")],
+        [user([text(reminder("S")), text("<command-name>/do</command-name>"), text("Do it")])],
+      ],
+      [
+        "before the open file that an IDE reports",
+        [user([text("<ide_opened_file>a.ts</ide_opened_file>"), text("Hello")]), system("S")],
+        [user([text(reminder("S")), text("<ide_opened_file>a.ts</ide_opened_file>"), text("Hello")])],
+      ],
+      [
+        "before an image",
+        [user([image, text("Hello")]), system("S")],
+        [user([text(reminder("S")), image, text("Hello")])],
       ],
       [
         "several keep their order",
@@ -53,34 +68,70 @@ describe("a system turn behind the first user turn stands before the user's own 
       ],
       ["wrapped already", [first, system(reminder("S"))], [user([text(reminder("S")), text("Hello")])]],
       [
-        "wrapped but for white space",
+        "wrapped except for white space",
         [first, system(`\n${reminder("S")}\n`)],
         [user([text(`\n${reminder("S")}\n`), text("Hello")])],
       ],
       [
-        "a reminder and more is no reminder",
+        "a reminder followed by more is wrapped",
         [first, system(`${reminder("S")} T`)],
         [user([text(reminder(`${reminder("S")} T`)), text("Hello")])],
       ],
       [
-        "an image behind the words",
-        [user([text("Hello"), image]), system("S")],
-        [user([text(reminder("S")), text("Hello"), image])],
-      ],
-      [
-        "a marker behind the words",
-        [user([text("Hello"), text(marker)]), system("S")],
+        "a marker before the words",
+        [user([text(marker), text("Hello")]), system("S")],
         [user([text(reminder("S")), text("Hello")])],
       ],
-      ["an image only", [user([image]), system("S")], [user([image, text(reminder("S"))])]],
+      ["an image only", [user([image]), system("S")], [user([text(reminder("S")), image])]],
       ["no block at all", [user([]), system("S")], [user([text(reminder("S"))])]],
       [
-        "a first turn that holds a result",
+        "a first turn with a result: into the result",
         [user([result("R")]), system("S")],
         [user([result(`R\n\n${reminder("S")}`)])],
       ],
+      [
+        "not after an answer",
+        [first, said("Hi"), user("More"), system("S")],
+        [first, said("Hi"), user([text("More"), text(reminder("S"))])],
+      ],
+      [
+        "not after the user spoke twice",
+        [first, user("More"), system("S")],
+        [first, user([text("More"), text(reminder("S"))])],
+      ],
     ],
     FOLD,
+  );
+
+  const mention = user(reminder("Called the Read tool"));
+  const words = user([text(reminder("The file")), text("Hello")]);
+  table(
+    [
+      [
+        "before a mentioned file, which has a turn of its own",
+        [mention, words, system("S"), said("Hi")],
+        [user([text(reminder("S")), text(reminder("Called the Read tool"))]), words, said("Hi")],
+      ],
+    ],
+    FOLD,
+  );
+  table(
+    [
+      [
+        "before a mentioned file whose turn is joined",
+        [mention, words, system("S"), said("Hi")],
+        [
+          user([
+            text(reminder("S")),
+            text(reminder("Called the Read tool")),
+            text(reminder("The file")),
+            text("Hello"),
+          ]),
+          said("Hi"),
+        ],
+      ],
+    ],
+    STRICT,
   );
 });
 

@@ -4,6 +4,7 @@ import { type Span, type StringValue, Unscannable, type Value } from "../../scan
 import type { Edit } from "../../splice.ts";
 import { isMarker, isMarkerBlock } from "./marker.ts";
 import { NewUserTurn } from "./new-user-turn.ts";
+import { Opening } from "./opening.ts";
 import { noRepairs, notesOf } from "./repairs.ts";
 import { nameLoadedTools } from "./tool-result.ts";
 import { blocksIn, hasResult, readTurn, type Turn } from "./turn.ts";
@@ -22,17 +23,18 @@ export class Folding {
   readonly #bytes: Buffer;
   readonly #context: RewriteContext;
   readonly #repairs = noRepairs();
+  readonly #opening: Opening;
   readonly #toolNames: Edit[] = [];
   readonly #hosts: Host[] = [];
   /** Indices of turns. */
   readonly #removed: number[] = [];
   /** The user turn that the last turn is or went into; `undefined` after an assistant turn. */
   #host: Host | undefined;
-  #hadUserTurn = false;
 
   constructor(bytes: Buffer, context: RewriteContext) {
     this.#bytes = bytes;
     this.#context = context;
+    this.#opening = new Opening(bytes);
   }
 
   /** Throws `Unscannable` if a turn has an unknown shape, or if no turn would be left. */
@@ -46,7 +48,10 @@ export class Folding {
   #take(turn: Turn, index: number): void {
     if (turn.role === "system") this.#takeSystem(turn, index);
     else if (turn.role === "user") this.#takeUser(turn, index);
-    else this.#host = undefined;
+    else {
+      this.#host = undefined;
+      this.#opening.close();
+    }
   }
 
   #takeSystem(turn: Turn, index: number): void {
@@ -54,7 +59,9 @@ export class Folding {
     if (this.#host === undefined && texts.length > 0) this.#begin(new NewUserTurn(this.#bytes, turn));
     else this.#removed.push(index);
     if (texts.length === 0) return;
-    this.#host?.fold(texts);
+    const { front } = this.#opening;
+    if (front) front.foldInFront(texts);
+    else this.#host?.fold(texts);
     this.#repairs.folded++;
   }
 
@@ -67,12 +74,14 @@ export class Folding {
     if (this.#context.strictAlternation && this.#host && !hasResult(turn)) {
       this.#removed.push(index);
       this.#host.join(turn);
+      this.#opening.continue(turn);
       this.#repairs.turnsJoined++;
     } else {
       const work = { bytes: this.#bytes, context: this.#context, repairs: this.#repairs };
-      this.#begin(new UserTurn(work, turn, !this.#hadUserTurn));
+      const host = new UserTurn(work, turn);
+      this.#begin(host);
+      this.#opening.begin(host, turn);
     }
-    this.#hadUserTurn = true;
     this.#nameTools(turn);
   }
 

@@ -16,7 +16,7 @@ export class NewUserTurn {
     this.#turn = turn;
   }
 
-  /** Puts the texts of a system turn into this one. */
+  /** Puts the texts of a system turn at the end of this one. */
   fold(texts: readonly StringValue[]): void {
     for (const text of texts) this.#blocks.push(textBlock(asReminder(this.#bytes, text)));
   }

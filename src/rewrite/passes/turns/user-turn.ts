@@ -23,37 +23,37 @@ export class UserTurn {
   readonly #blocks: readonly Block[];
   /** The last `tool_result`. */
   readonly #result: Block | undefined;
-  /** Until other words are joined: a text that was said after those must not move before the first ones. */
-  #foldsBeforeWords: boolean;
   /** Most turns of a long history have none. */
   #changes: Changes | undefined;
 
-  /** `isFirst`: the conversation's first user turn. */
-  constructor(work: Work, turn: Turn, isFirst: boolean) {
+  constructor(work: Work, turn: Turn) {
     this.#work = work;
     this.#turn = turn;
     this.#blocks = blocksIn(turn);
     this.#result = this.#blocks.findLast((block) => block.isResult);
-    this.#foldsBeforeWords = isFirst;
     // A single block has nothing to move after, and a turn that is nothing but a marker never gets here.
     if (this.#blocks.length > 1) this.#sortBlocks();
   }
 
-  /** Puts the texts of a system turn into this one. */
+  /** Puts the texts of a system turn after everything that is in this one: into its last result if it has one. */
   fold(texts: readonly StringValue[]): void {
-    const { intoResult, beforeWords, atEnd } = this.#changed();
+    const { intoResult, atEnd } = this.#changed();
     for (const text of texts) {
       const reminder = asReminder(this.#work.bytes, text);
       if (this.#result) intoResult.push({ text: reminder });
-      else if (this.#foldsBeforeWords) beforeWords.push(textBlock(reminder));
       else atEnd.push(textBlock(reminder));
     }
+  }
+
+  /** Puts the texts of a system turn before everything that is in this one. */
+  foldInFront(texts: readonly StringValue[]): void {
+    const { inFront } = this.#changed();
+    for (const text of texts) inFront.push(textBlock(asReminder(this.#work.bytes, text)));
   }
 
   /** Takes over the blocks of the user turn after it. */
   join(turn: Turn): void {
     const { intoResult, atEnd } = this.#changed();
-    this.#foldsBeforeWords = false;
     // One by one: a spread passes each as an argument, and a call takes only about 100 000.
     if (this.#result) {
       for (const addition of additionsOf(this.#work.bytes, turn)) intoResult.push(addition);
@@ -107,30 +107,25 @@ export class UserTurn {
   }
 
   #contentEdits(changes: Changes): Edit[] {
-    const { removed, beforeWords, atEnd } = changes;
+    const { removed, inFront, atEnd } = changes;
     const { content } = this.#turn;
     if ("kind" in content) return stringEdits(content, changes);
-    if (removed.length + beforeWords.length + atEnd.length === 0) return [];
-    const edits = removals(
-      this.#blocks.map((block) => block.value),
-      removed,
-    );
-    const words = beforeWords.length > 0 ? this.#lastWords() : undefined;
-    if (words) edits.push(insertion(words.value.start, [...join(beforeWords, ","), ","]));
-    const last = words ? atEnd : [...beforeWords, ...atEnd];
-    if (last.length > 0) edits.push(this.#append(last, removed.length));
+    if (removed.length + inFront.length + atEnd.length === 0) return [];
+    const values = this.#blocks.map((block) => block.value);
+    return [...removals(values, removed), ...this.#insertions(changes)];
+  }
+
+  /** At least one block stays in place, unless the content array is empty. */
+  #insertions({ inFront, atEnd }: Changes): Edit[] {
+    const { start, end } = this.#turn.value.members.content!;
+    const [first, last] = [this.#blocks[0]?.value, this.#blocks.at(-1)?.value];
+    const edits: Edit[] = [];
+    if (inFront.length > 0) {
+      const comma = first || atEnd.length > 0 ? "," : "";
+      edits.push(insertion(first?.start ?? start + 1, [...join(inFront, ","), comma]));
+    }
+    if (atEnd.length > 0) edits.push(insertion(last?.end ?? end - 1, [last ? "," : "", ...join(atEnd, ",")]));
     return edits;
-  }
-
-  /** The last text that stays, in a turn without results, where only markers are removed. */
-  #lastWords(): Block | undefined {
-    return this.#blocks.findLast((block) => block.text && !isMarkerBlock(this.#work.bytes, block));
-  }
-
-  #append(values: readonly RawValue[], removed: number): Edit {
-    // In an empty content array the place is before its closing bracket.
-    const at = this.#blocks.at(-1)?.value.end ?? this.#turn.value.members.content!.end - 1;
-    return insertion(at, [this.#blocks.length > removed ? "," : "", ...join(values, ",")]);
   }
 }
 
@@ -141,7 +136,7 @@ class Changes {
   /** The indices of its blocks that do not stay in place, in ascending order. */
   readonly removed: number[] = [];
   readonly intoResult: Addition[] = [];
-  readonly beforeWords: RawValue[] = [];
+  readonly inFront: RawValue[] = [];
   readonly atEnd: RawValue[] = [];
   readonly turnAfter: RawValue[] = [];
 }
@@ -149,9 +144,9 @@ class Changes {
 const NO_EDITS: readonly never[] = [];
 
 /** A string becomes an array of blocks only if something joins it. */
-function stringEdits({ start, end }: StringValue, { beforeWords, atEnd }: Changes): Edit[] {
-  if (beforeWords.length + atEnd.length === 0) return [];
-  const before = beforeWords.flatMap((block) => [...block, ","]);
+function stringEdits({ start, end }: StringValue, { inFront, atEnd }: Changes): Edit[] {
+  if (inFront.length + atEnd.length === 0) return [];
+  const before = inFront.flatMap((block) => [...block, ","]);
   const after = atEnd.flatMap((block) => [",", ...block]);
   return [insertion(start, ["[", ...before, '{"type":"text","text":']), insertion(end, ["}", ...after, "]"])];
 }
