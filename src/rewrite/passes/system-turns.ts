@@ -9,9 +9,10 @@ import { TURNS_SHAPE, turnsIn } from "./turns/turn.ts";
  *   git status, the file that is open, and the user's words are not. Two sessions then share everything up to these.
  * - A later `system` turn is folded into the user turn before it: into the text of its last `tool_result`, else after its last
  *   block. Without a user turn right before it, it becomes one.
- * - llama-server renders text after `tool_result` blocks before them (server-chat.cpp). So reminders go into the last
- *   result, and the user's own words become a turn after the results. If the template demands that user and assistant turns
- *   alternate, they go into the result too, under a line that says whose they are, and consecutive user turns are joined.
+ * - llama-server renders text after `tool_result` blocks before them (server-chat.cpp). So what Claude Code adds after a result (a
+ *   reminder, a skill's text) goes into the last result, and the user's own words become a turn after the results. If the template
+ *   demands that user and assistant turns alternate, they go into the result too, under a line that says whose they are, and
+ *   consecutive user turns are joined.
  * - `<total_tokens>` markers are dropped. `tool_reference` blocks become texts.
  *
  * What a turn becomes depends only on itself, the user turns right before it, and the system turns right after it: the history of

@@ -106,16 +106,16 @@ interface Run {
   readonly behind: Message[];
 }
 
-/** The order of all texts after the rules of issue 4, from the parsed messages. */
+/** The order of all texts after the rules in system-turns.ts, from the parsed messages. */
 function expectedMarks(messages: readonly Message[], strict: boolean): number[] {
   return runsOf(messages.flatMap(withoutMarkers), strict).flatMap(({ isFirst, host, behind }) => {
     const blocks = blocksOf(host);
     const results = blocks.findLastIndex((block) => block.type === "tool_result") + 1;
     if (results > 0) {
       const late = blocks.slice(results);
-      const [inside, own] = strict
-        ? [late, []]
-        : [late.filter(isReminder), late.filter((it) => !isReminder(it))];
+      const isOwn = ownWords(late, blocks.slice(0, results));
+      const inside = late.filter((_, at) => strict || !isOwn[at]);
+      const own = late.filter((_, at) => !strict && isOwn[at]);
       return marksIn(blocks.slice(0, results), inside, behind, own);
     }
     if (!isFirst) return marksIn(blocks, behind);
@@ -164,6 +164,24 @@ function isReminder({ text }: Block): boolean {
   return typeof text === "string" && /^\s*<system-reminder>[\s\S]*<\/system-reminder>\s*$/.test(text);
 }
 
+/** For each block after tool results, whether it is the user's. */
+function ownWords(late: readonly Block[], results: readonly Block[]): boolean[] {
+  let interrupted = false;
+  const launch = /^\W*(type\W+text\W+text\W+)?Launching skill:/;
+  let skills = results.filter(({ content }) => launch.test(JSON.stringify(content ?? ""))).length;
+  return late.map((block) => {
+    const words = String(block.text ?? "").trim();
+    if (words.startsWith("[Request interrupted by user")) interrupted = true;
+    if (words.startsWith("Base directory for this skill:")) skills--;
+    if (block.type !== "text") return true;
+    if (words === "" || isReminder(block) || CLIENTS_OWN.test(words)) return false;
+    return interrupted || skills-- <= 0;
+  });
+}
+
+const CLIENTS_OWN =
+  /^(Tool loaded\.$|\[Request interrupted|Base directory for this skill: |The user sent a new message while|PostToolUse:Bash hook|\[Image: )/;
+
 function marksIn(...parts: readonly Json[]): number[] {
   return marksOf(JSON.stringify(parts));
 }
@@ -182,7 +200,7 @@ function residue(view: readonly Seen[], messages: readonly Message[]): string {
 }
 
 const ADDED =
-  /<system-reminder>\n\n<\/system-reminder>|The user wrote this message:\n|Tool loaded: Tool¶\d+\n|^text |^image iVBOR¶\d+|^result toolu_\d+/gm;
+  /<system-reminder>\n\n<\/system-reminder>|Tool loaded\.|The user wrote this message:\n|Tool loaded: Tool¶\d+\n|^text |^image iVBOR¶\d+|^result toolu_\d+/gm;
 
 /** Every string that holds a mark but for images and references, which are named in another way. */
 function textsIn(value: Json): string[] {

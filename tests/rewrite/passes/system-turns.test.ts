@@ -202,7 +202,7 @@ describe("elsewhere", () => {
   );
 });
 
-describe("a text behind tool results", () => {
+describe("a text of the user after tool results", () => {
   const results = (...late: object[]) => [...before, asked, user([result("R"), ...late])];
   table(
     [
@@ -264,6 +264,114 @@ describe("a text behind tool results", () => {
       STRICT,
     );
   });
+});
+
+describe("a text that Claude Code adds after tool results continues the last one", () => {
+  const skill = "Base directory for this skill: /skills/wave\n\n# Wave\nRaise a hand.";
+  const launched = (content: unknown, ...late: object[]) => [
+    ...before,
+    asked,
+    user([result(content), ...late]),
+  ];
+  const rows: Row[] = [
+    ["a skill's text", "Launching skill: wave", [text(skill)], `Launching skill: wave\n\n${skill}`],
+    [
+      "a command's text, which only the result announces",
+      "Launching skill: wave",
+      [text("Raise a hand.")],
+      "Launching skill: wave\n\nRaise a hand.",
+    ],
+    [
+      "announced in a text block",
+      [text("Launching skill: wave")],
+      [text("Raise a hand.")],
+      [text("Launching skill: wave\n\nRaise a hand.")],
+    ],
+    [
+      "a message that was queued during the work",
+      "R",
+      [text("The user sent a new message while you were working:\nHurry")],
+      "R\n\nThe user sent a new message while you were working:\nHurry",
+    ],
+    [
+      "the output of a hook",
+      "R",
+      [text("PostToolUse:Bash hook additional context: checked")],
+      "R\n\nPostToolUse:Bash hook additional context: checked",
+    ],
+    [
+      "the size of an image",
+      [image],
+      [text("[Image: original 30x20, displayed at 15x10.]")],
+      [image, text("[Image: original 30x20, displayed at 15x10.]")],
+    ],
+    [
+      "a background task's end",
+      "R",
+      [text("[SYSTEM NOTIFICATION - NOT USER INPUT]\nDone")],
+      "R\n\n[SYSTEM NOTIFICATION - NOT USER INPUT]\nDone",
+    ],
+    ["a PDF's pages", "PDF pages extracted: 1", [image], [text("PDF pages extracted: 1"), image]],
+    [
+      "an interruption",
+      "R",
+      [text("[Request interrupted by user]\n")],
+      "R\n\n[Request interrupted by user]\n",
+    ],
+    ["an empty text goes away", "R", [text("")], "R"],
+    ["a blank text goes away", "R", [text(" \n")], "R"],
+    ["loaded tools are named once", [reference], [text("Tool loaded.")], [text("Tool loaded: Web\n")]],
+    ["loaded tools that no result names", "R", [text("Tool loaded.")], "R\n\nTool loaded."],
+  ].map(([name, content, late, want]) => [
+    name as string,
+    launched(content, ...(late as object[])),
+    launched(want),
+  ]);
+  table(rows, FOLD);
+  table(rows, STRICT);
+
+  table(
+    [
+      [
+        "also as a turn of its own",
+        [...launched("R"), user([text(reminder("S"))]), user(skill), system("T")],
+        launched(`R\n\n${reminder("S")}\n\n${skill}\n\n${reminder("T")}`),
+      ],
+      ["an empty turn after it goes away", [...launched("R"), user([text("")])], launched("R")],
+      [
+        "what the user said after an interruption is a turn",
+        launched("R", text("[Request interrupted by user for tool use]"), text("Stop"), image),
+        [...launched("R\n\n[Request interrupted by user for tool use]"), user([text("Stop"), image])],
+      ],
+      [
+        "a skill has one text; what follows is the user's",
+        launched("Launching skill: wave", text(skill), text("Stop")),
+        [...launched(`Launching skill: wave\n\n${skill}`), user([text("Stop")])],
+      ],
+      [
+        "an interrupted skill has none",
+        launched("Launching skill: wave", text("[Request interrupted by user]"), text("Stop")),
+        [...launched("Launching skill: wave\n\n[Request interrupted by user]"), user([text("Stop")])],
+      ],
+      [
+        "words about a mark are the user's",
+        launched("R", text("What is a Base directory for this skill: line?")),
+        [...launched("R"), user([text("What is a Base directory for this skill: line?")])],
+      ],
+    ],
+    FOLD,
+  );
+  table(
+    [
+      [
+        "the user's words after an interruption say whose they are",
+        launched("R", text("[Request interrupted by user]"), text("Stop")),
+        launched(`R\n\n[Request interrupted by user]\n\n${wrote("Stop")}`),
+      ],
+      ["an empty turn after it goes away", [...launched("R"), user("")], launched("R")],
+    ],
+    STRICT,
+  );
 });
 
 describe("strict alternation joins user turns in a row", () => {
@@ -432,7 +540,7 @@ test("each repair is counted", () => {
   ];
   expect(rewriteChecked(JSON.stringify({ messages }), FOLD).notes).toEqual([
     "system turns folded: 1",
-    "reminders moved into their tool result: 1",
+    "client texts moved into their tool result: 1",
     "user blocks moved after the tool results: 1",
     "token markers dropped: 1",
     "tool references named: 1",

@@ -2,12 +2,13 @@ import { insertion, join, type RawValue, removals, textBlock, userTurn } from ".
 import type { RewriteContext } from "../../pass.ts";
 import type { StringValue } from "../../scan.ts";
 import type { Edit } from "../../splice.ts";
+import { AfterResults, type Author } from "./after-results.ts";
 import { isMarkerBlock } from "./marker.ts";
-import { additionOf, additionsOf, valuesOf } from "./moved.ts";
-import { asReminder, isReminder, rawOf } from "./reminder.ts";
+import { additionOf, blockOf, partsOf } from "./moved.ts";
+import { asReminder } from "./reminder.ts";
 import type { Repairs } from "./repairs.ts";
 import { type Addition, appendToResult } from "./tool-result.ts";
-import { type Block, blocksIn, type Turn } from "./turn.ts";
+import { type Block, blocksIn, hasResult, type Turn } from "./turn.ts";
 
 /** What all turns of one body share. */
 export interface Work {
@@ -51,15 +52,32 @@ export class UserTurn {
     for (const text of texts) inFront.push(textBlock(asReminder(this.#work.bytes, text)));
   }
 
-  /** Takes over the blocks of the user turn after it. */
+  /**
+   * Whether the user turn after it is joined: if turns must alternate, or if it has nothing but texts that Claude Code wrote and a
+   * result is there to take them.
+   */
+  takes(turn: Turn): boolean {
+    if (hasResult(turn)) return false;
+    if (this.#work.context.strictAlternation) return true;
+    const parts = partsOf(this.#work.bytes, turn);
+    const authors = new AfterResults(this.#work.bytes, []).authorsOf(parts);
+    return (
+      this.#result !== undefined &&
+      parts.every(({ text }, index) => text !== undefined && authors[index] !== "user")
+    );
+  }
+
+  /** Takes over the parts of the user turn after it. */
   join(turn: Turn): void {
+    const { bytes } = this.#work;
     const { intoResult, atEnd } = this.#changed();
-    // One by one: a spread passes each as an argument, and a call takes only about 100 000.
-    if (this.#result) {
-      for (const addition of additionsOf(this.#work.bytes, turn)) intoResult.push(addition);
-    } else {
-      for (const value of valuesOf(this.#work.bytes, turn)) atEnd.push(value);
-    }
+    const parts = partsOf(bytes, turn);
+    const authors = this.#result && new AfterResults(bytes, []).authorsOf(parts);
+    parts.forEach((part, index) => {
+      const author = authors?.[index];
+      if (author === undefined) atEnd.push(blockOf(bytes, part));
+      else if (author !== "nobody") intoResult.push(additionOf(bytes, part, author));
+    });
   }
 
   edits(): readonly Edit[] {
@@ -78,32 +96,39 @@ export class UserTurn {
     return this.#changes;
   }
 
-  /** Decides for each block whether it stays, goes into the last result, or goes into a turn after this one. */
+  /** Decides for each block whether it stays, goes into the last result, goes into a turn after this one, or goes away. */
   #sortBlocks(): void {
-    let hadResult = false;
-    for (let index = 0; index < this.#blocks.length; index++) {
-      const block = this.#blocks[index]!;
-      hadResult ||= block.isResult;
+    const late: number[] = [];
+    const firstResult = this.#blocks.findIndex((block) => block.isResult);
+    this.#blocks.forEach((block, index) => {
       if (isMarkerBlock(this.#work.bytes, block)) {
         this.#changed().removed.push(index);
         this.#work.repairs.markersDropped++;
-      } else if (hadResult && !block.isResult) {
+      } else if (firstResult >= 0 && index > firstResult && !block.isResult) {
         this.#changed().removed.push(index);
-        this.#moveAfterResults(block, this.#changed());
+        late.push(index);
       }
-    }
+    });
+    if (late.length > 0) this.#moveAfterResults(late.map((index) => this.#blocks[index]!));
   }
 
-  #moveAfterResults(block: Block, { intoResult, turnAfter }: Changes): void {
+  #moveAfterResults(late: readonly Block[]): void {
+    const results = this.#blocks.filter((block) => block.isResult);
+    const authors = new AfterResults(this.#work.bytes, results).authorsOf(late);
+    late.forEach((block, index) => {
+      this.#moveAfterResult(block, authors[index]!);
+    });
+  }
+
+  #moveAfterResult(block: Block, author: Author): void {
     const { bytes, context, repairs } = this.#work;
-    if (block.text && isReminder(bytes, block.text)) {
-      intoResult.push({ text: rawOf(bytes, block.text) });
-      repairs.remindersMoved++;
-      return;
-    }
-    if (context.strictAlternation) intoResult.push(additionOf(bytes, block));
-    else turnAfter.push([block.value]);
-    repairs.ownWordsMoved++;
+    const { intoResult, turnAfter } = this.#changed();
+    if (author === "nobody") repairs.redundantDropped++;
+    else if (author === "client") repairs.clientTextsMoved++;
+    else repairs.ownWordsMoved++;
+    if (author === "client" || (author === "user" && context.strictAlternation))
+      intoResult.push(additionOf(bytes, block, author));
+    else if (author === "user") turnAfter.push([block.value]);
   }
 
   #contentEdits(changes: Changes): Edit[] {
