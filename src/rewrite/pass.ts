@@ -31,7 +31,7 @@ export interface Pass {
   /** The parts of a body that it reads. Other passes may have further parts reported. */
   readonly needs: Shape;
   /** Whether it reads what the context says about the server. */
-  readonly asksServer?: boolean;
+  readonly asksServer?: (document: Document) => boolean;
   /** Pure. Throws `Unscannable` on anything it does not know: then it changes nothing, and the other passes still do their work. */
   readonly run: (document: Document, context: RewriteContext) => Findings;
 }

@@ -94,6 +94,20 @@ describe("what is known of the server", () => {
     }
   });
 
+  test("decides whether an image becomes a text", async () => {
+    const image = { type: "image", source: { type: "base64", media_type: "image/png", data: "iVBOR" } };
+    const body = { messages: [{ role: "user", content: [image] }] };
+    for (const [vision, notes] of [
+      [false, ["images and documents replaced by texts: 1"]],
+      [true, []],
+    ] as const) {
+      const props = { ...ANY_TEMPLATE, modalities: { vision, audio: false } };
+      const { upstream } = upstreamWith({ "/props": props });
+      const settings = { ...SETTINGS, systemTurns: "keep" } as const;
+      expect((await send(createRepairs(settings, upstream, new SessionMemory()), body)).notes).toEqual(notes);
+    }
+  });
+
   test("is of the server that the path's prefix names", async () => {
     const { upstream, asked } = upstreamWith({ "/upstream/strict/props": STRICT_TEMPLATE });
     const repair = createRepairs(SETTINGS, upstream, new SessionMemory());

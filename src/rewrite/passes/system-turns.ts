@@ -22,6 +22,6 @@ export const systemTurns: Pass = {
   title: "turns",
   applies: ({ systemTurns }, api) => systemTurns === "fold" && api === "anthropic",
   needs: { members: { messages: TURNS_SHAPE } },
-  asksServer: true,
+  asksServer: () => true,
   run: (document, context) => new Folding(document.bytes, context).fold(turnsIn(document)),
 };

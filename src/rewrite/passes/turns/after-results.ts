@@ -7,6 +7,7 @@ import {
   isInterruption,
   isSkill,
   isToolLoaded,
+  replacesBlock,
 } from "./client-text.ts";
 import type { Block } from "./turn.ts";
 
@@ -46,6 +47,7 @@ export class AfterResults {
   #authorOf(text: StringValue): Author {
     if (isBlank(this.#bytes, text)) return "nobody";
     if (isToolLoaded(this.#bytes, text) && this.#results.some(namesTools)) return "nobody";
+    if (replacesBlock(this.#bytes, text)) return this.#authorOfBlock();
     if (isSkill(this.#bytes, text)) this.#skills--;
     if (isInterruption(this.#bytes, text)) this.#isInterrupted = true;
     else if (!isClientText(this.#bytes, text)) return this.#authorOfUnmarked();

@@ -1,4 +1,5 @@
 import { type StringValue, textOf } from "../../scan.ts";
+import { UNREAD_DOCUMENT, UNSEEN_IMAGE } from "../unreadable.ts";
 import { isReminder } from "./reminder.ts";
 
 /** What Claude Code says after it has loaded tools; it names none. */
@@ -15,9 +16,6 @@ const OPENINGS: readonly string[] = [
   "Continue from where you left off.",
   "<task-notification>",
   "<tools-used-before-summary>",
-  // These replace blocks that the model cannot read: see unreadable.ts.
-  "[image: ",
-  "[document: ",
 ];
 
 /** `PostToolUse:Bash hook additional context: …`, `Stop hook feedback:`; a hook is named by its event. */
@@ -52,6 +50,12 @@ export function isBlank(bytes: Buffer, text: StringValue): boolean {
 /** Whether it is the text of a skill that has a folder. That of a command has no mark. */
 export function isSkill(bytes: Buffer, text: StringValue): boolean {
   return textOf(bytes, text).trimStart().startsWith(SKILL);
+}
+
+/** Whether the text replaces an image or a document. */
+export function replacesBlock(bytes: Buffer, text: StringValue): boolean {
+  const words = isShort(text) ? textOf(bytes, text) : "";
+  return words === UNSEEN_IMAGE || words === UNREAD_DOCUMENT;
 }
 
 /** What Claude Code puts after a result: the text of a skill or command, or a PDF or its pages. */

@@ -1,5 +1,6 @@
 import { type RawValue, textBlock } from "../../json-bytes.ts";
 import type { Author, Part } from "./after-results.ts";
+import { replacesBlock } from "./client-text.ts";
 import { isMarker } from "./marker.ts";
 import { asUsersWords, rawOf } from "./reminder.ts";
 import { type Addition, loadedTool } from "./tool-result.ts";
@@ -21,5 +22,6 @@ export function additionOf(bytes: Buffer, { value, text }: Part, author: Author)
   const loaded = loadedTool(value);
   if (loaded) return { text: loaded };
   if (!text) return { block: [value] };
-  return { text: author === "user" ? asUsersWords(bytes, text) : rawOf(bytes, text) };
+  const areWords = author === "user" && !replacesBlock(bytes, text);
+  return { text: areWords ? asUsersWords(bytes, text) : rawOf(bytes, text) };
 }
