@@ -15,8 +15,11 @@ export function forbiddenDifference(was: Json, is: Json | undefined, setup: Setu
     const [before, after] = [readable(was[key]!, key, setup), is[key]!];
     if (key === "system") return !sameContent(before, after);
     if (key === "tools" && orders) return !sameSet(before, after);
-    if (key === "messages" && folds) return !isDeepStrictEqual(before, after) && !sameTurns(before, after);
-    if (key === "messages" && api !== "anthropic") return !sameMessages(before, after, "system" in was);
+    if (key === "messages" && folds)
+      return !isDeepStrictEqual(before, after) && !sameTurns(before, after, "system" in was);
+    if (key === "messages") return !sameMessages(before, after, "system" in was);
+    if (key === "input" && api === "responses") return !sameMessages(before, after, false);
+    if (key === "instructions" && api === "responses") return !sameContent(before, after);
     return !isDeepStrictEqual(before, after);
   });
 }
@@ -59,12 +62,16 @@ function sameContent(was: Json, is: Json): boolean {
     return isDeepStrictEqual(was, is);
   return was.every((block: Json, at) => {
     const now = is[at] as Json;
-    if (!isObject(block) || block.type !== "text" || typeof block.text !== "string") {
+    if (!isObject(block) || !isText(block) || typeof block.text !== "string") {
       return isDeepStrictEqual(block, now);
     }
     const text = isObject(now) ? now.text : undefined;
     return isDeepStrictEqual({ ...block, text }, now) && sameText(block.text, String(text));
   });
+}
+
+function isText({ type }: Members): boolean {
+  return type === "text" || type === "input_text";
 }
 
 function sameText(was: string, is: string): boolean {
@@ -87,13 +94,15 @@ function sameMessages(was: Json, is: Json, hasSystem: boolean): boolean {
 }
 
 /** Folded: every text of the client that says something is still there, and the turns of other roles are unchanged. */
-function sameTurns(was: Json, is: Json): boolean {
+function sameTurns(was: Json, is: Json, hasSystem: boolean): boolean {
   const others = (messages: Json) => (messages as Members[]).filter(({ role }) => !isClients(role));
   const written = textsIn(is).join("\u0001");
   return (
-    isDeepStrictEqual(others(was), others(is)) &&
+    sameMessages(others(was), others(is), hasSystem) &&
     textsIn(was).every(
-      (text) => /<total_tokens>|^\s*(Tool loaded\.\s*)?$/.test(text) || written.includes(text),
+      (text) =>
+        /<total_tokens>|^x-anthropic-billing-header:|^\s*(Tool loaded\.\s*)?$/.test(text) ||
+        written.includes(text),
     )
   );
 }

@@ -1,7 +1,7 @@
 import type { ApiShape } from "../request/endpoints.ts";
 import type { BodyFacts } from "../request/request.ts";
 import type { Findings, Pass, RewriteContext, RewriteSettings } from "./pass.ts";
-import { billingHeader, billingHeaderInMessage } from "./passes/billing-header.ts";
+import { billingHeader, billingHeaderInMessage, billingHeaderInResponses } from "./passes/billing-header.ts";
 import { systemTurns } from "./passes/system-turns.ts";
 import { toolOrder } from "./passes/tool-order.ts";
 import { unreadableBlocks, unseenImages, unseenInputImages } from "./passes/unreadable.ts";
@@ -17,7 +17,13 @@ import { replaceLoneSurrogates } from "./surrogates.ts";
 const FIRST: readonly Pass[] = [unreadableBlocks, unseenImages, unseenInputImages];
 
 /** All other repairs. Their order is the order of their notes and of their insertions at the same place. */
-const SECOND: readonly Pass[] = [billingHeader, billingHeaderInMessage, systemTurns, toolOrder];
+const SECOND: readonly Pass[] = [
+  billingHeader,
+  billingHeaderInMessage,
+  billingHeaderInResponses,
+  systemTurns,
+  toolOrder,
+];
 
 const PASSES: readonly Pass[] = [...FIRST, ...SECOND];
 

@@ -70,14 +70,14 @@ describe("turns and tools are repaired in Anthropic's API only", () => {
     expect(notes).toEqual(isRepaired ? ["system turns folded: 1"] : []);
   });
 
-  test("the header in the first message, in other APIs only", async () => {
+  test("the header in the first message, in every API", async () => {
     const header = "x-anthropic-billing-header: cc_version=1;";
     const body = { messages: [{ role: "system", content: header }] };
     const { upstream } = upstreamWith({});
     const repair = createRepairs({ ...SETTINGS, systemTurns: "keep" }, upstream, new SessionMemory());
     const notes = async (path: string) => (await send(repair, body, { path })).notes;
     expect(await notes("/v1/chat/completions")).toEqual(["billing header made constant"]);
-    expect(await notes("/base/v1/messages/count_tokens")).toEqual([]);
+    expect(await notes("/base/v1/messages/count_tokens")).toEqual(["billing header made constant"]);
   });
 });
 

@@ -13,7 +13,7 @@ describe.each([
   ["strict alternation", STRICT],
 ] as const)("%s", (_, context) => {
   const folded = (messages: readonly Message[], random: Random): Message[] => {
-    const body = serialise({ messages: messages, stream: true }, random, () => false);
+    const body = serialise({ messages, system: "You help.", stream: true }, random, () => false);
     const out = rewriteChecked(body, context);
     expect(out.notes.join()).not.toContain("left unchanged");
     return JSON.parse(Buffer.from(out.body).toString()).messages;
@@ -62,10 +62,10 @@ describe.each([
   property("the turns of the assistant and all else in the body stay to the byte", 200, (random) => {
     const messages = grown(random);
     const pieces = messages.map((turn) => serialise(turn, random, () => false).trim());
-    const body = `{"a":"\\u00e9", "messages" :[${pieces.join(" , ")}] ,\n"tools":[ ]}`;
+    const body = `{"a":"\\u00e9", "messages" :[${pieces.join(" , ")}] ,\n"system":[ ]}`;
     const out = Buffer.from(rewriteChecked(body, context).body).toString();
     expect(out.startsWith('{"a":"\\u00e9", "messages" :[')).toBe(true);
-    expect(out.endsWith('] ,\n"tools":[ ]}')).toBe(true);
+    expect(out.endsWith('] ,\n"system":[ ]}')).toBe(true);
     const assistants = pieces.filter((_, index) => messages[index]!.role === "assistant");
     for (let at = 0, index = 0; index < assistants.length; index++) {
       at = out.indexOf(assistants[index]!, at) + assistants[index]!.length;
@@ -74,14 +74,14 @@ describe.each([
   });
 
   property("edits are disjoint and in bounds", 200, (random) => {
-    const bytes = Buffer.from(serialise({ messages: grown(random) }, random, () => false));
+    const bytes = Buffer.from(serialise({ messages: grown(random), system: "" }, random, () => false));
     const document = scan(bytes, compile(systemTurns.needs));
     applied(bytes, systemTurns.run(document, context).edits);
   });
 });
 
 property("strict alternation: no user turn behind a tool result or another user turn", 500, (random) => {
-  const body = JSON.stringify({ messages: grown(random) });
+  const body = JSON.stringify({ messages: grown(random), system: "" });
   const view = modelView(JSON.parse(Buffer.from(rewriteChecked(body, STRICT).body).toString()).messages);
   const roles = view.filter((seen, at) => seen.message !== view[at - 1]?.message).map((seen) => seen.role);
   expect(roles.filter((role, at) => role === "user" && at > 0 && roles[at - 1] !== "assistant")).toEqual([]);

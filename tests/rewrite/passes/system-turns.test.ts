@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { CONSTANT_HEADER } from "../../../src/rewrite/passes/billing-header.ts";
 import { expectUnchanged, FOLD, HEADER_ONLY, OPENAI, rewriteChecked, STRICT } from "../checked.ts";
 
 const text = (words: string, more: object = {}) => ({ type: "text", text: words, ...more });
@@ -20,9 +21,9 @@ const before = [first, said("Hi")];
 type Row = readonly [name: string, messages: readonly object[], want: readonly object[]];
 
 function fold({ messages, context }: { messages: readonly object[]; context: typeof FOLD }): unknown {
-  const body = JSON.stringify({ model: "m", messages, max_tokens: 1 });
+  const body = JSON.stringify({ model: "m", messages, system: "You help.", max_tokens: 1 });
   const out = JSON.parse(Buffer.from(rewriteChecked(body, context).body).toString());
-  expect(Object.keys(out)).toEqual(["model", "messages", "max_tokens"]);
+  expect(Object.keys(out)).toEqual(["model", "messages", "system", "max_tokens"]);
   return out.messages;
 }
 
@@ -200,6 +201,28 @@ describe("elsewhere", () => {
     ],
     FOLD,
   );
+});
+
+describe("without a top-level system a system turn at the very beginning stays", () => {
+  const kept = (messages: readonly object[], context: typeof FOLD) =>
+    JSON.parse(Buffer.from(rewriteChecked(JSON.stringify({ messages }), context).body).toString()).messages;
+  test.each([FOLD, STRICT])("%o", (context) => {
+    expectUnchanged(JSON.stringify({ messages: [system("S"), first] }), context);
+    expect(kept([system("S"), first, system("T")], context)).toEqual([
+      system("S"),
+      user([text(reminder("T")), text("Hello")]),
+    ]);
+    expect(kept([first, system("S")], context)).toEqual([user([text(reminder("S")), text("Hello")])]);
+  });
+
+  test("and its billing header becomes constant", () => {
+    const [prompt, hello] = kept(
+      [system("x-anthropic-billing-header: cc_version=1;\nYou help."), first],
+      FOLD,
+    );
+    expect(prompt).toEqual(system(`${CONSTANT_HEADER}\nYou help.`));
+    expect(hello).toEqual(first);
+  });
 });
 
 describe("a text of the user after tool results", () => {

@@ -35,9 +35,15 @@ export class Folding {
     this.#opening = new Opening(bytes);
   }
 
-  /** Throws `Unscannable` if a turn has an unknown shape, or if no turn would be left. */
-  fold(turns: readonly Value[]): Findings {
-    for (let index = 0; index < turns.length; index++) this.#take(readTurn(turns[index]!), index);
+  /**
+   * Throws `Unscannable` if a turn has an unknown shape, or if no turn would be left. `isPromptFirst`: a system turn at the very
+   * beginning is the system prompt and stays.
+   */
+  fold(turns: readonly Value[], isPromptFirst: boolean): Findings {
+    turns.forEach((value, index) => {
+      const turn = readTurn(value);
+      if (index > 0 || turn.role !== "system" || !isPromptFirst) this.#take(turn, index);
+    });
     return { edits: this.#edits(turns), notes: notesOf(this.#work.repairs) };
   }
 
