@@ -48,7 +48,7 @@ export interface Rewritten {
   readonly facts: BodyFacts;
   /** What was changed, or why nothing could be; no prompt text. */
   readonly notes: readonly string[];
-  /** The names of the session's tools, to be remembered; `undefined` if the tools were not looked at. */
+  /** The names of the request's tools in the order in which they are forwarded; `undefined` if the tools were not looked at. */
   readonly toolOrder?: readonly string[] | undefined;
 }
 

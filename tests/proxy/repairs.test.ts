@@ -38,14 +38,16 @@ const TWO_USER_TURNS = { model: "m", messages: [user("Hello"), user("More")] };
 const SYSTEM_TURN = { messages: [user("Hello"), { role: "system", content: "S" }] };
 
 interface Sent {
+  readonly agent?: string;
   readonly path?: string;
   readonly method?: string;
   readonly session?: string;
 }
 
 function send(repair: ReturnType<typeof createRepairs>, body: object, sent: Sent = {}) {
-  const { path = "/v1/messages", method = "POST", session } = sent;
+  const { path = "/v1/messages", method = "POST", session, agent } = sent;
   const headers = new Headers(session === undefined ? {} : { "x-claude-code-session-id": session });
+  if (agent !== undefined) headers.set("x-claude-code-agent-id", agent);
   return repair(Buffer.from(JSON.stringify(body)), readHead(method, path, headers, performance.now()));
 }
 
@@ -146,6 +148,15 @@ describe("the order of a session's tools", () => {
     expect(toolsIn(third.body)).toEqual(["b", "a", "c"]);
   });
 
+  test("is one of its own for each subagent", async () => {
+    const repair = createRepairs(SETTINGS, upstreamWith({}).upstream, new SessionMemory());
+    await send(repair, toolsOf("b", "a"), { session: "one" });
+    const subagent = { session: "one", agent: "agent-1" };
+    expect(toolsIn((await send(repair, toolsOf("a", "b"), subagent)).body)).toEqual(["a", "b"]);
+    for (let request = 0; request < 60; request++) await send(repair, toolsOf("a"), subagent);
+    expect(toolsIn((await send(repair, toolsOf("a", "b"), { session: "one" })).body)).toEqual(["b", "a"]);
+  });
+
   test("is remembered between requests that wait for the server at the same time", async () => {
     const memory = new SessionMemory();
     const repair = createRepairs(SETTINGS, upstreamWith({ "/props": ANY_TEMPLATE }).upstream, memory);
@@ -156,7 +167,7 @@ describe("the order of a session's tools", () => {
       ["b", "a", "c"],
       ["b", "a", "c"],
     ]);
-    expect(memory.get("one").toolOrder).toEqual(["b", "a", "c"]);
+    expect(memory.get("one").toolOrder?.map(({ name }) => name)).toEqual(["b", "a", "c"]);
   });
 
   test.each<[string, Partial<RewriteSettings>, Sent]>([
