@@ -33,7 +33,7 @@ export async function replay(
   return { ...answer, cached, evaluated, prompt: await server.lastPrompt() };
 }
 
-/** Replays requests one after the other, in the client's order. */
+/** Replays requests one at a time, in the client's order. */
 export async function replayAll(
   requests: readonly Recorded[],
   server: LlamaServer,
