@@ -3,9 +3,7 @@ import { hasBytesAt } from "./json-bytes.ts";
 /** No client sends longer numbers; a body that has one is forwarded unchanged. */
 const MAX_BYTES = 64;
 
-const TRUE = Buffer.from("true");
-const FALSE = Buffer.from("false");
-const NULL = Buffer.from("null");
+const LITERALS = ["true", "false", "null"].map((literal) => Buffer.from(literal));
 
 /**
  * Where the number, `true`, `false` or `null` at byte `at` ends (RFC 8259, sections 3 and 6); `undefined` if there is none, if it has
@@ -27,7 +25,7 @@ const LOWER_CASE_E = 0x65;
 const UPPER_CASE_E = 0x45;
 
 function literalEnd(bytes: Buffer, at: number): number | undefined {
-  for (const literal of [TRUE, FALSE, NULL]) if (hasBytesAt(bytes, at, literal)) return at + literal.length;
+  for (const literal of LITERALS) if (hasBytesAt(bytes, at, literal)) return at + literal.length;
   return undefined;
 }
 

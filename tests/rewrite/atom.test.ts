@@ -5,19 +5,19 @@ const end = (text: string) => atomEnd(Buffer.from(`[${text}`), 1);
 
 describe("atomEnd", () => {
   test.each(["0", "-0", "1.5", "1e9", "-1.5E-3", "2e+2", "10", "true", "false", "null"])("of %s", (atom) => {
-    for (const behind of ["", ",1", "]", "}", " ", "\n", "\t", "\r"])
-      expect(end(atom + behind)).toBe(1 + atom.length);
-    for (const behind of ["x", '"', "{", ":", "\u00a0"]) expect(end(atom + behind)).toBeUndefined();
+    for (const after of ["", ",1", "]", "}", " ", "\n", "\t", "\r"])
+      expect(end(atom + after)).toBe(1 + atom.length);
+    for (const after of ["x", '"', "{", ":", "\u00a0"]) expect(end(atom + after)).toBeUndefined();
   });
 
   test.each(["", "01", "1.", ".5", "+1", "1e", "0x1", "NaN", "-", "True", "nul", '"a"', "[", " 1"])(
-    "is none of %j",
+    "rejects %j",
     (text) => {
       expect(end(text)).toBeUndefined();
     },
   );
 
-  test("of 64 bytes, and none of more", () => {
+  test("accepts up to 64 bytes", () => {
     expect(end("9".repeat(64))).toBe(65);
     expect(end(`${"9".repeat(64)},`)).toBe(65);
     for (const digits of [65, 66, 1_000]) expect(end("9".repeat(digits))).toBeUndefined();

@@ -17,13 +17,13 @@ const messages: { role: string; content: string | Block[] }[] = value.messages;
 const blocks = messages.flatMap(({ content }) => (typeof content === "string" ? [] : content));
 
 describe("the body of the benchmark", () => {
-  test("is about two megabytes, the same for the same seed, another for another", () => {
+  test("is about two megabytes, and depends on the seed only", () => {
     expect(Math.round(body.length / 1e6)).toBe(2);
     expect(claudeCodeBody({ seed: 1, bytes: 2e6, header: HEADER }).equals(body)).toBe(true);
     expect(claudeCodeBody({ seed: 2, bytes: 2e6, header: HEADER }).equals(body)).toBe(false);
   });
 
-  test("has the keys of Claude Code 2.1.330, system behind the messages", () => {
+  test("has the keys of Claude Code 2.1.330, with system after messages", () => {
     expect(Object.keys(value)).toEqual([
       ...["model", "messages", "system", "tools", "metadata", "max_tokens", "thinking", "context_management"],
       ...["output_config", "stream"],
@@ -31,7 +31,7 @@ describe("the body of the benchmark", () => {
     expect(value.system[0]).toEqual({ type: "text", text: HEADER });
   });
 
-  test("answers every tool call right behind it", () => {
+  test("has the result of every tool call right after it", () => {
     const calls = blocks.filter((block) => block.type === "tool_use").map((block) => block.id);
     const results = blocks.filter((block) => block.type === "tool_result").map((block) => block.tool_use_id);
     expect(calls.length).toBeGreaterThan(200);
@@ -39,7 +39,7 @@ describe("the body of the benchmark", () => {
     expect(messages.at(-1)?.role).not.toBe("assistant");
   });
 
-  test("holds code for the most part, and system turns and late reminders", () => {
+  test("is mostly code, with system turns and late reminders", () => {
     const share = (name: string): number => {
       const ids = new Set(blocks.filter((block) => block.name === name).map((block) => block.id));
       const results = blocks.filter((block) => block.type === "tool_result" && ids.has(block.tool_use_id));
@@ -52,7 +52,7 @@ describe("the body of the benchmark", () => {
     expect(blocks.filter((block) => block.type === "text").length).toBeGreaterThan(100);
   });
 
-  test("has the escapes of code: one in 15 to 80 bytes, some of them twice", () => {
+  test("has the escapes of code: one per 15 to 80 bytes, some of them double", () => {
     const text = body.toString("latin1");
     const escapes = text.split("\\").length - 1;
     expect(body.length / escapes).toBeGreaterThan(15);
@@ -61,7 +61,7 @@ describe("the body of the benchmark", () => {
     expect(text).toContain("     1\u00e2\u0086\u0092import");
   });
 
-  test("is rewritten in all the ways that are measured, and right", () => {
+  test("is rewritten correctly in every measured variant", () => {
     const after = (context: typeof FOLD) =>
       JSON.parse(Buffer.from(rewriteChecked(body, context).body).toString());
     expect(after(HEADER_ONLY)).toEqual(withConstantHeader(value, HEADER_ONLY));

@@ -1,6 +1,6 @@
 /**
- * Bodies that nobody sends but to do harm, or by a mistake: what is done once for each of many must not cost the many each time,
- * or one request holds up all others for minutes. Each of these once did, or was left alone without need.
+ * Bodies that only an attack or a mistake produces. Work per element must not grow with the number of elements: otherwise one request blocks
+ * all others for minutes. Each of these bodies once did that, or was left unchanged for no good reason.
  */
 import { expect, test } from "bun:test";
 import { FOLD, rewriteChecked, STRICT } from "./checked.ts";
@@ -15,17 +15,17 @@ function notesOf(body: object, context = FOLD): readonly string[] {
   return rewriteChecked(JSON.stringify(body), context).notes;
 }
 
-test("texts that begin like a marker and go on with blanks", () => {
+test("texts that begin like a marker and continue with blanks", () => {
   const almost = text(`<total_tokens>${" ".repeat(230)}`);
   expect(notesOf({ messages: [user(many(20_000, () => almost))] })).toEqual([]);
 });
 
-test("a turn of many blocks with many system turns behind it", () => {
+test("a turn of many blocks with many system turns after it", () => {
   const turns = [user(many(40_000, () => text("a"))), ...many(40_000, () => system("s"))];
   expect(notesOf({ messages: turns })).toEqual(["system turns folded: 40000"]);
 });
 
-test("many user turns in a row where the template demands alternation", () => {
+test("many consecutive user turns for a template that demands alternation", () => {
   const turns = [user(many(40_000, () => text("a"))), ...many(40_000, () => user("b"))];
   expect(notesOf({ messages: turns }, STRICT)).toEqual(["user turns joined with the one before: 40000"]);
 });
@@ -41,7 +41,7 @@ test("a text of many escapes", () => {
   ]);
 });
 
-test("many tools that all move", () => {
+test("many tools, all of which move", () => {
   const tools = many(60_000, (index) => ({ name: `t${index}` }));
   const [note] = notesOf({ tools, messages: [] }, { ...FOLD, toolOrder: ["t59999"] });
   expect(note?.split(", ").length).toBe(60_000);

@@ -18,7 +18,7 @@ describe("removals", () => {
   );
 
   test.each(SUBSETS.map((removed) => [removed]))(
-    "of the elements %j leaves an array of the others",
+    "of the elements %j leave an array of the others",
     (removed) => {
       const out = applied(body, removals(items, removed)).toString();
       const kept = [..."abcd"].filter((_, at) => !removed.includes(at));
@@ -49,7 +49,7 @@ test("blocks and turns are written around raw texts", () => {
   });
 });
 
-test("pieces stand in an edit as they are, whole and in order", () => {
+test("an edit contains its pieces unchanged and in order", () => {
   const moved = { start: 5, end: 7 };
   expect(insertion(3, ["a", moved])).toEqual({ start: 3, end: 3, pieces: ["a", moved] });
   expect(replacement({ start: 2, end: 3 }, ["a", moved])).toEqual({ start: 2, end: 3, pieces: ["a", moved] });

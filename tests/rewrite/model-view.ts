@@ -1,11 +1,11 @@
 /**
- * What the model gets to see of `messages`, after llama.cpp's tools/server/server-chat.cpp
- * (`server_chat_convert_anthropic_to_oai`) and common/chat.cpp: what differs in JSON but not in the prompt is gone.
+ * What the model sees of `messages`, according to llama.cpp's tools/server/server-chat.cpp (`server_chat_convert_anthropic_to_oai`) and
+ * common/chat.cpp. Differences in JSON that make no difference in the prompt disappear.
  *
  * @module
  */
 
-/** One part of one rendered message; `message` tells where a new message begins. */
+/** One part of one rendered message; `message` is the number of the message. */
 export interface Seen {
   readonly message: number;
   readonly role: string;
@@ -42,7 +42,7 @@ interface Rendered {
   readonly parts: readonly string[];
 }
 
-/** A string is an array of one text; text and images of a turn come before its tool results, which are messages of their own. */
+/** A string counts as one text block. Text and images of a turn come before its tool results, which are separate messages. */
 function rendered({ role, content }: Turn): Rendered[] {
   const blocks = typeof content === "string" ? [{ type: "text", text: content }] : content;
   const parts = blocks.flatMap(ownPart);
@@ -64,7 +64,7 @@ function ownPart(block: Block): string[] {
   return [];
 }
 
-/** Texts are joined without a separator unless there is an image; a `tool_reference` is dropped. An empty text shows nowhere. */
+/** Texts are joined without a separator unless there is an image. A `tool_reference` is dropped, and an empty text is invisible. */
 function resultParts({ content }: Block): string[] {
   if (typeof content === "string") return [content];
   if (!Array.isArray(content)) return [""];

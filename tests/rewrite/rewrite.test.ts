@@ -18,7 +18,7 @@ import {
 
 const HEADER = "x-anthropic-billing-header: cc_version=2.1.330.803; cc_entrypoint=cli;";
 
-/** A body that every pass has something to do in; keys in the order of Claude Code 2.1.330. */
+/** A body that every pass changes, with keys in the order of Claude Code 2.1.330. */
 const BODY = JSON.stringify({
   model: "claude-opus-4-8",
   messages: [
@@ -63,7 +63,7 @@ test("all passes work on one body at once", () => {
   expect(toolOrder).toEqual(["Bash", "Read"]);
 });
 
-test("each switch keeps its part as it came", () => {
+test("each setting leaves its part unchanged", () => {
   const after = (setup: Setup) => JSON.parse(Buffer.from(rewriteChecked(BODY, setup).body).toString());
   const { messages, tools } = JSON.parse(BODY);
   expect(after(HEADER_ONLY)).toEqual(withConstantHeader(JSON.parse(BODY), HEADER_ONLY));
@@ -88,7 +88,7 @@ describe("facts", () => {
   });
 });
 
-describe("a body that cannot be read goes out as it came and a note says why", () => {
+describe("a body that cannot be read goes out unchanged, and a note says why", () => {
   test.each([
     ["[1]", "forwarded unchanged: not a JSON object"],
     ['{"model"', "forwarded unchanged: not JSON: expected a colon at byte 8"],
@@ -103,7 +103,7 @@ describe("a body that cannot be read goes out as it came and a note says why", (
     }
   });
 
-  test("notes hold no word of the prompt", () => {
+  test("notes contain no text of the prompt", () => {
     for (let end = 0; end < BODY.length; end++) {
       const { notes } = rewriteAt(Buffer.from(BODY.slice(0, end)), ALL);
       expect(notes.join()).not.toMatch(/Hello|Environment|You are|2\.1\.330/);
@@ -111,34 +111,30 @@ describe("a body that cannot be read goes out as it came and a note says why", (
   });
 });
 
-test("a Uint8Array is read and handed back as well as a Buffer", () => {
+test("a Uint8Array is handled like a Buffer", () => {
   const bytes = new TextEncoder().encode('{"model":"m"}');
   expect(rewriteAt(bytes, FOLD).body).toBe(bytes);
   const edited = rewriteAt(new TextEncoder().encode(BODY), ALL).body;
   expect(Buffer.from(edited).equals(rewriteAt(Buffer.from(BODY), ALL).body)).toBe(true);
 });
 
-property(
-  "header, turns and tools together do what each does alone, whatever the order of keys",
-  300,
-  (random) => {
-    const chat = conversation(random);
-    random.some(0, 3, () => chat.grow());
-    const members = Object.entries({
-      messages: chat.request(),
-      system: [{ type: "text", text: HEADER }],
-      tools: ["c", "a", "b"].map((name) => ({ name, description: HEADER })),
-      metadata: { system: HEADER },
-    }).toSorted(() => random.next() - 0.5);
-    const text = serialise(Object.fromEntries(members), random, (words) => /^x-anth|^text$/.test(words));
-    const context = { ...random.pick([FOLD, STRICT]), toolOrder: ["a", "b"] };
-    const only = (more: object) =>
-      JSON.parse(Buffer.from(rewriteChecked(text, { ...context, ...more }).body).toString());
-    const all = only({});
-    expect(all.messages).toEqual(only({ toolOrder: undefined }).messages);
-    expect(all.tools).toEqual(only({ systemTurns: "keep" }).tools);
-    expect(all.tools.map(({ name }: { name: string }) => name)).toEqual(["a", "b", "c"]);
-    expect(all.system).toEqual([{ type: "text", text: CONSTANT_HEADER }]);
-    expect(all.metadata).toEqual({ system: HEADER });
-  },
-);
+property("header, turns, and tools together do what each does alone, in any order of keys", 300, (random) => {
+  const chat = conversation(random);
+  random.some(0, 3, () => chat.grow());
+  const members = Object.entries({
+    messages: chat.request(),
+    system: [{ type: "text", text: HEADER }],
+    tools: ["c", "a", "b"].map((name) => ({ name, description: HEADER })),
+    metadata: { system: HEADER },
+  }).toSorted(() => random.next() - 0.5);
+  const text = serialise(Object.fromEntries(members), random, (words) => /^x-anth|^text$/.test(words));
+  const context = { ...random.pick([FOLD, STRICT]), toolOrder: ["a", "b"] };
+  const only = (more: object) =>
+    JSON.parse(Buffer.from(rewriteChecked(text, { ...context, ...more }).body).toString());
+  const all = only({});
+  expect(all.messages).toEqual(only({ toolOrder: undefined }).messages);
+  expect(all.tools).toEqual(only({ systemTurns: "keep" }).tools);
+  expect(all.tools.map(({ name }: { name: string }) => name)).toEqual(["a", "b", "c"]);
+  expect(all.system).toEqual([{ type: "text", text: CONSTANT_HEADER }]);
+  expect(all.metadata).toEqual({ system: HEADER });
+});

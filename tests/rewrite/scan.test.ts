@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
+import { randomBody } from "../../scripts/fuzz/bodies.ts";
 import { scan, textOf, Unscannable, type Value } from "../../src/rewrite/scan.ts";
-import { compile, type Shape } from "../../src/rewrite/shape.ts";
+import { type CompiledShape, compile, type Key, type Shape } from "../../src/rewrite/shape.ts";
 import { type Json, randomJson, randomText, serialise } from "../support/json.ts";
-import { property } from "../support/seeded.ts";
+import { property, type Random } from "../support/seeded.ts";
 
-/** What the shape asked for, as values: spans are read with JSON.parse. */
+/** What was reported, as values: the bytes of each span are parsed. */
 function read(bytes: Buffer, value: Value | undefined): unknown {
   if (value?.kind === "array") return value.items.map((item) => read(bytes, item));
   if (value?.kind === "object") {
@@ -24,7 +25,7 @@ describe("reports what the shape asks for", () => {
   const each: Shape = { members: { a: { each: { members: { b: {} } } } } };
   test.each<[string, string, Shape, unknown]>([
     ["a member among others", '{"x":{"a":1},"a":2,"y":[3]}', { members: { a: {} } }, { a: 2 }],
-    ["nothing that is not there", '{"x":1}', { members: { a: {} } }, {}],
+    ["nothing that is missing", '{"x":1}', { members: { a: {} } }, {}],
     ["an empty object", " { } ", { members: { a: {} } }, {}],
     [
       "members of each element",
@@ -34,17 +35,17 @@ describe("reports what the shape asks for", () => {
     ],
     ["elements of another kind", '{"a":[1,"x",{"b":null}]}', each, { a: [1, "x", { b: null }] }],
     ["the first element only", '{"a":[true,2,3]}', { members: { a: { first: {} } } }, { a: [true] }],
-    ["no element where none is asked for", '{"a":[1,2]}', { members: { a: {} } }, { a: [] }],
+    ["no elements if none are asked for", '{"a":[1,2]}', { members: { a: {} } }, { a: [] }],
     ["a value of another kind than expected", '{"a":"text"}', each, { a: "text" }],
     ["keys written with escapes", '{"\\u0061":1,"x\\"a":2}', { members: { a: {} } }, { a: 1 }],
     [
-      "keys that every object has",
+      "keys that every JavaScript object has",
       '{"__proto__":1,"toString":2}',
       { members: { toString: {} } },
       { toString: 2 },
     ],
     [
-      "all numbers",
+      "all forms of numbers",
       '{"a":[0,-0,1.5,1e9,-1.5E-3,2e+2]}',
       { members: { a: { each: {} } } },
       { a: [0, -0, 1.5, 1e9, -0.0015, 200] },
@@ -60,7 +61,7 @@ describe("reports what the shape asks for", () => {
     expect(covered).toEqual(['"é\\""', "[ 1 ]", "-1", "{}"]);
   });
 
-  property("of random JSON the same as JSON.parse finds", 2_000, (random) => {
+  property("finds the same as JSON.parse in random JSON", 2_000, (random) => {
     const key = () => random.pick(["a", "b", "ab", "c", "", 'q"', "\\", "/", "\n"]);
     const value = { a: randomJson(random, 5, key, () => randomText(random)), b: 1, [key()]: [] };
     const text = serialise(value, random, () => false);
@@ -79,6 +80,10 @@ describe("strings end where JSON says", () => {
       "x".repeat(11),
       "x".repeat(12),
       "x".repeat(13),
+      ..."x"
+        .repeat(8)
+        .split("")
+        .map((_, more) => "x".repeat(28 + more)),
       "x".repeat(500),
     ]) {
       expect(scanned(`{"x":"${before}${inside}","a":1}`, { members: { a: {} } })).toEqual({ a: 1 });
@@ -93,6 +98,72 @@ describe("strings end where JSON says", () => {
   });
 });
 
+describe("a value that no shape asks for", () => {
+  const NOTHING = compile({});
+  const EVERYTHING = askingEverywhere(NAMES);
+  const shape: Shape = { members: { a: {} } };
+  test.each([
+    ["a string", '"abc"'],
+    ["an empty string", '""'],
+    ["a string of quotes and backslashes", '"\\"\\\\\\"\\\\"'],
+    ["an empty object", "{}"],
+    ["an empty array", "[ ]"],
+    ["nested containers", '{"a":[{"b":{}},[[]],"]}"],"c":{"d":"{"}}'],
+    ["white space of all kinds", '{ "a"\t:\r[\n1 , "b" ,{ } ] }'],
+    ["atoms", '[0,-1.5e+3,true,false,null,"x",10]'],
+    ["strings only", '["a","b",["c","d"],"e"]'],
+    ["bytes that are not ASCII", '["\xff"]'],
+    [
+      "twenty thousand objects",
+      JSON.stringify(Array.from({ length: 20_000 }, (_, i) => ({ i, s: `"${i}" \\` }))),
+    ],
+  ])("%s ends where JSON says", (_, value) => {
+    expect(scanned(`{"x":${value},"a":1}`, shape)).toEqual({ a: 1 });
+    expect(scanned(`{"a":[${value}],"x":${value} }`, shape)).toEqual({ a: [] });
+    const bytes = Buffer.from(`{"x":"x","a":${value},"y":0}`);
+    const { a } = scan(bytes, compile(shape)).root.members;
+    expect(bytes.toString("utf8", a!.start, a!.end)).toBe(value);
+  });
+
+  test.each([
+    ["nothing", ""],
+    ["a string that does not end", '"abc'],
+    ["a string that ends with an escaped quote", '"abc\\"'],
+    ["an array that does not end", "[1,2"],
+    ["a bracket of the other kind", "[1}"],
+    ["a brace of the other kind", '{"a":1]'],
+    ["a missing comma", '["a" "b"]'],
+    ["a comma before the end", '["a",]'],
+    ["a comma after the last member", '{"a":1,}'],
+    ["a key that is not a string", "{1:2}"],
+    ["a missing colon", '{"a" 1}'],
+    ["a member without a value", '{"a":}'],
+    ["two colons", '{"a"::1}'],
+    ["an invalid literal", "[nul]"],
+    ["a no-break space", "[\u00a01]"],
+    ["a control character", "[\u00011]"],
+  ])("is refused if it has %s", (_, value) => {
+    expect(() => scanned(`{"x":${value},"a":1}`, shape)).toThrow(Unscannable);
+    expect(() => scanned(`{"x":${value}`, shape)).toThrow(Unscannable);
+  });
+
+  test("may be at most 512 levels deep, and so may one that a shape asks for", () => {
+    const each: Shape = { members: { a: { each: {} } } };
+    for (const wanted of [shape, each]) {
+      const deep = (levels: number) => `{"a":[${"[".repeat(levels - 2)}${"]".repeat(levels - 2)}]}`;
+      expect(() => scanned(deep(512), wanted)).not.toThrow();
+      expect(() => scanned(deep(513), wanted)).toThrow("nested deeper");
+    }
+  });
+
+  property("is checked like one that a shape asks for", 1_000, (random) => {
+    const bytes = random.chance(0.8) ? randomBody(random) : Buffer.from(randomJsonText(random));
+    const cut = random.chance(0.8) ? bytes : bytes.subarray(0, random.below(bytes.length + 1));
+    const [skipped, read] = [NOTHING, EVERYTHING].map((wanted) => problemIn(cut, wanted));
+    if (!/duplicate key|invalid escapes/.test(read ?? "")) expect(skipped).toBe(read!);
+  });
+});
+
 describe("refuses", () => {
   const shape: Shape = { members: { a: { each: { members: { b: {} } } } } };
   test.each([
@@ -102,13 +173,13 @@ describe("refuses", () => {
     ["an array", "[]", "not a JSON object"],
     ["a string", '"a"', "not a JSON object"],
     ["nothing", "", "not a JSON object"],
-    ["something behind the object", "{} x", "expected the end at byte 3"],
+    ["something after the object", "{} x", "expected the end at byte 3"],
     ["a missing colon", '{"a" 1}', "expected a colon at byte 5"],
     ["a missing comma", '{"a":1 "b":2}', "a comma or the end"],
     ["a comma before the end", '{"a":1,}', "expected a key at byte 7"],
     ["a comma before a bracket", '{"x":[1,]}', "expected a value at byte 8"],
     ["a bracket of the other kind", '{"x":[1}}', "a comma or the end"],
-    ["a key that is no string", "{1:2}", "a key"],
+    ["a key that is not a string", "{1:2}", "a key"],
     ["a string that does not end", '{"x":"abc', "unterminated string"],
     ["a string that ends with an escaped quote", '{"x":"abc\\"}', "unterminated string"],
     ["a wanted key with half an escape", '{"\\u00":1}', "invalid escapes"],
@@ -134,12 +205,12 @@ describe("refuses", () => {
     expect(() => scanned(text, shape)).toThrow(reason);
   });
 
-  test("and takes 512 levels", () => {
+  test("but accepts 512 levels", () => {
     const deep = `${"[".repeat(511)}${"]".repeat(511)}`;
     expect(scanned(`{"x":${deep},"a":1}`, shape)).toEqual({ a: 1 });
   });
 
-  test("without a byte of the body in the reason", () => {
+  test("and has no byte of the body in the reason", () => {
     for (const text of ['{"secret" "secret"}', '{"a":secret}', '{"a":"\\secret"}secret', '{"a":"secret']) {
       expect(() => scanned(text, shape)).toThrow(expect.not.stringContaining("secret") as never);
     }
@@ -157,10 +228,10 @@ describe("textOf", () => {
     expect(text("\ufeffa")).toBe("\ufeffa");
   });
   test.each<[string, string | Uint8Array]>([
-    ["an escape that is none", "\\x"],
+    ["an invalid escape", "\\x"],
     ["half an escape", "\\u12"],
     ["a control character", "a\nb"],
-    ["bytes that are no UTF-8", new Uint8Array([0xc3, 0x28])],
+    ["bytes that are not UTF-8", new Uint8Array([0xc3, 0x28])],
     ["a surrogate in UTF-8", new Uint8Array([0xed, 0xa0, 0x80])],
   ])("refuses %s", (_, inside) => {
     expect(() => text(inside)).toThrow(Unscannable);
@@ -169,12 +240,52 @@ describe("textOf", () => {
 
 // --- internal ---
 
+const NAMES = ["a", "b", "c", "x", "system", "messages", "role", "content", "type", "text", "tools", "name"];
+
+/** Asks for members of these names and for all elements, at any depth. It contains itself, so `compile` cannot make it. */
+function askingEverywhere(names: readonly string[]): CompiledShape {
+  const keys: Key[] = [];
+  const shape: CompiledShape = {
+    keys,
+    words: [],
+    decides: false,
+    get first() {
+      return shape;
+    },
+    get each() {
+      return shape;
+    },
+  };
+  for (const text of names) keys.push({ text, bytes: Buffer.from(text), shape });
+  return shape;
+}
+
+function problemIn(bytes: Buffer, shape: CompiledShape): string | undefined {
+  try {
+    scan(bytes, shape);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Random JSON with some strings far longer than the part of a string that is read byte by byte. */
+function randomJsonText(random: Random): string {
+  const key = () => random.pick(["a", "b", 'q"', "\\", ""]);
+  const text = () => (random.chance(0.02) ? randomText(random).repeat(2_000) : randomText(random));
+  const value = {
+    a: random.some(0, 6, () => randomJson(random, 4, key, text)),
+    c: randomJson(random, 5, key, text),
+  };
+  return serialise(value, random, () => false);
+}
+
 interface WholeShape {
   readonly members: Record<string, WholeShape>;
   each?: WholeShape;
 }
 
-/** A shape that asks for all of a value; the elements of an array share one. */
+/** A shape that asks for everything in a value; the elements of an array share one. */
 function wholeShape(value: Json, shape: WholeShape = { members: {} }): WholeShape {
   if (Array.isArray(value)) {
     shape.each ??= { members: {} };

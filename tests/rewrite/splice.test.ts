@@ -18,10 +18,10 @@ describe("splice", () => {
     ["at both ends", [edit(0, 0, "a"), edit(10, 10, "b")], "a0123456789b"],
     ["all of it", [edit(0, 10, "")], ""],
     ["edits in any order", [edit(4, 6, "b"), edit(9, 9, "c"), edit(0, 2, "a")], "a23b678c9"],
-    ["one right behind the other", [edit(2, 4, "a"), edit(4, 6, "b")], "01ab6789"],
-    ["insertions at one place, in their order", [edit(3, 3, "a"), edit(3, 3, "b")], "012ab3456789"],
+    ["adjacent edits", [edit(2, 4, "a"), edit(4, 6, "b")], "01ab6789"],
+    ["insertions at one place keep their order", [edit(3, 3, "a"), edit(3, 3, "b")], "012ab3456789"],
     [
-      "several pieces, strings and bytes of the body, also of replaced ones",
+      "several pieces: strings, and spans of the body, even of replaced bytes",
       [{ start: 2, end: 4, pieces: ["ab", { start: 3, end: 6 }, "", { start: 0, end: 0 }, "c"] }],
       "01ab345c456789",
     ],
@@ -31,7 +31,7 @@ describe("splice", () => {
     expect(applied(body, edits).toString()).toBe(want);
   });
 
-  test("bytes of the body are moved whatever they are", () => {
+  test("spans of the body may contain any bytes", () => {
     const bytes = Buffer.from([0x30, 0xff, 0xc3, 0x00]);
     expect(splice(bytes, [{ start: 0, end: 1, pieces: [{ start: 1, end: 4 }, "a"] }])).toEqual(
       Buffer.from([0xff, 0xc3, 0x00, 0x61, 0xff, 0xc3, 0x00]),
@@ -49,7 +49,7 @@ describe("splice", () => {
     ["overlapping", [edit(2, 5, ""), edit(4, 6, "")]],
     ["overlapping, in any order", [edit(4, 6, ""), edit(2, 5, "")]],
     ["inserting into replaced bytes", [edit(3, 3, "a"), edit(2, 5, "")]],
-    ["backwards", [edit(4, 2, "")]],
+    ["with an end before the start", [edit(4, 2, "")]],
     ["before the start", [edit(-1, 2, "")]],
     ["beyond the end", [edit(9, 11, "")]],
     ["with a piece beyond the end", [{ start: 0, end: 0, pieces: [{ start: 9, end: 11 }] }]],

@@ -8,7 +8,7 @@ describe.each([
   ["OpenAI's shape", OPENAI],
   ["the shape of the Responses API", RESPONSES],
 ] as const)("%s", (_, context) => {
-  property("exactly the headers in place become constant, all other bytes stay", 3_000, (random) => {
+  property("only the headers in the right places become constant; all other bytes stay", 3_000, (random) => {
     const value = randomBody(random);
     const want = withConstantHeader(value, context) as Json;
     const seed = random.below(2 ** 31);
@@ -16,7 +16,7 @@ describe.each([
   });
 });
 
-property("two bodies that differ in their headers only become identical", 1_000, (random) => {
+property("two bodies that differ only in their headers become identical", 1_000, (random) => {
   const prompts = random.some(1, 3, () => prompt(random));
   const rest = randomObject(random);
   const seed = random.below(2 ** 31);
@@ -27,7 +27,7 @@ property("two bodies that differ in their headers only become identical", 1_000,
   expect(one()).toBe(one());
 });
 
-property("a body cut anywhere is left alone", 1_000, (random) => {
+property("a body truncated anywhere is unchanged", 1_000, (random) => {
   const whole = Buffer.from(written(randomBody(random), random.below(2 ** 31)).trim());
   const cut = whole.subarray(0, random.below(whole.length));
   for (const context of [HEADER_ONLY, OPENAI, FOLD]) {
@@ -39,7 +39,7 @@ property("a body cut anywhere is left alone", 1_000, (random) => {
 
 const NAME = "x-anthropic-billing-header:";
 
-/** Words that must not be written with escapes: a header, and the types and roles that say where one may stand. */
+/** Never written with escapes: headers, and the types and roles of the places where a header may be. */
 const PLAIN = new Set(["text", "input_text", "system", "developer"]);
 
 function written(value: Json, seed: number): string {

@@ -16,7 +16,7 @@ import {
 const NAME = "x-anthropic-billing-header:";
 const HEADER = `${NAME} cc_version=2.1.330.803; cc_entrypoint=cli;`;
 
-/** Every format seen on the wire, and what else the issue names: the header, and the prompt text behind it. */
+/** Every format seen on the wire, and variations: the header, and the prompt text after it. */
 const FORMATS = [
   ["2.1.63", `${NAME} cc_version=2.1.63.a43; cc_entrypoint=sdk-cli; cch=00000;`, ""],
   ["2.1.119", `${NAME} cc_version=2.1.119.a1e; cc_entrypoint=cli; cch=f5645;`, ""],
@@ -28,18 +28,18 @@ const FORMATS = [
   ["2.1.232 and later", HEADER, ""],
   ["2.1.330, subagent", `${NAME} cc_version=2.1.330.421; cc_entrypoint=cli; cc_is_subagent=true;`, ""],
   [
-    "string form, prompt right behind",
+    "string form, prompt right after",
     `${NAME} cc_version=2.1.101.e51; cc_entrypoint=cli; cch=a5145;`,
     "You are Claude Code.",
   ],
   [
-    "prompt right behind that begins like a field",
+    "prompt right after that begins like a field",
     `${HEADER} cch=a5145;`,
     "ccache is a compiler cache; cc=gcc is a variable",
   ],
-  ["prompt behind an empty line", HEADER, "\n\nYou are Claude Code."],
-  ["prompt behind a blank", HEADER, " You are Claude Code; be kind."],
-  ["prompt with a quote right behind", HEADER, '"Quoted" words'],
+  ["prompt after an empty line", HEADER, "\n\nYou are Claude Code."],
+  ["prompt after a blank", HEADER, " You are Claude Code; be kind."],
+  ["prompt with a quote right after", HEADER, '"Quoted" words'],
   ["unknown further fields", `${HEADER} cc_workload=cron; cc_new.thing=1;`, "You are"],
   ["unknown fields of another prefix", `${HEADER} x-region=eu-1; tier=max;`, "You are"],
   ["no version", `${NAME} cc_entrypoint=cli;`, ""],
@@ -49,10 +49,10 @@ const FORMATS = [
   ["empty values", `${NAME} cc_version=; cc_entrypoint=;`, "You are"],
   ["last field without a semicolon at the end", `${NAME} cc_version=2.1.1.abc; cc_entrypoint=cli`, ""],
   ["last field without a semicolon before a line end", `${NAME} cc_version=2.1.1.abc`, "\nYou are"],
-  ["no blanks at all", `${NAME}cc_version=2.1.1.abc;cc_entrypoint=cli;cch=00000;`, "You are"],
-  ["more blanks than one", `${NAME}   cc_version=2.1.1.abc;   cc_entrypoint=cli;`, ""],
+  ["no blanks", `${NAME}cc_version=2.1.1.abc;cc_entrypoint=cli;cch=00000;`, "You are"],
+  ["more than one blank", `${NAME}   cc_version=2.1.1.abc;   cc_entrypoint=cli;`, ""],
   ["no field", NAME, ""],
-  ["no field but a blank", `${NAME} `, "\nYou are"],
+  ["a blank instead of fields", `${NAME} `, "\nYou are"],
 ] as const;
 
 describe("the header becomes constant", () => {
@@ -63,10 +63,7 @@ describe("the header becomes constant", () => {
       ["system as a string", `{"model":"m","system":"${words}","messages":[]}`],
       ["the first block", `{"system":[{"type":"text","text":"${words}"},{"type":"text","text":"More."}]}`],
       ["a later block", `{"system":[{"type":"text","text":"One."},{"text":"${words}","type":"text"}]}`],
-      [
-        "behind the messages",
-        `{"messages":[{"role":"user","content":"a \\"b\\" \\\\"}],"system":"${words}"}`,
-      ],
+      ["after the messages", `{"messages":[{"role":"user","content":"a \\"b\\" \\\\"}],"system":"${words}"}`],
       [
         "white space everywhere",
         ` {\n "system" :\t[ {\r\n "cache_control" : { "type" : "ephemeral" } , "type" : "text" , "text" : "${words}" } ]\n}\n`,
@@ -82,7 +79,7 @@ describe("the header becomes constant", () => {
     });
   }
 
-  test("the constant is left as it is: the very array goes out", () => {
+  test("the constant stays: the array that came in goes out", () => {
     expectUnchanged(JSON.stringify({ system: CONSTANT_HEADER }), HEADER_ONLY);
     expectUnchanged(
       JSON.stringify({ system: [{ type: "text", text: `${CONSTANT_HEADER}You are` }] }),
@@ -151,7 +148,7 @@ describe("OpenAI's shape", () => {
     expectUnchanged(JSON.stringify({ messages: { role: "system", content: HEADER } }), OPENAI);
   });
 
-  test("a top-level system goes before", () => {
+  test("a top-level system takes precedence", () => {
     const body = `{"messages":[{"role":"system","content":"${HEADER}"}],"system":"${HEADER}"}`;
     const at = body.lastIndexOf(HEADER);
     expect(rewrittenText(body, OPENAI)).toBe(`${body.slice(0, at)}${CONSTANT_HEADER}"}`);
@@ -189,7 +186,7 @@ describe("the Responses API", () => {
   });
 });
 
-describe("left alone to the byte", () => {
+describe("unchanged", () => {
   const user = (content: unknown) => ({ messages: [{ role: "user", content }], system: "You are" });
   const VALUES: [string, unknown][] = [
     ["a message", user(HEADER)],
@@ -210,10 +207,10 @@ describe("left alone to the byte", () => {
     ],
     ["the middle of a system text", { system: `See ${HEADER}` }],
     ["a second line of a system text", { system: [{ type: "text", text: `You are\n${HEADER}` }] }],
-    ["a system text behind a blank", { system: ` ${HEADER}` }],
-    ["a block that is no text", { system: [{ type: "document", text: HEADER }, { text: HEADER }] }],
+    ["a system text after a blank", { system: ` ${HEADER}` }],
+    ["a block that is not text", { system: [{ type: "document", text: HEADER }, { text: HEADER }] }],
     ["a block's other member", { system: [{ type: "text", text: "You are", title: HEADER }] }],
-    ["a text that is no string", { system: [{ type: "text", text: [HEADER] }, [HEADER], null, 1] }],
+    ["a text that is not a string", { system: [{ type: "text", text: [HEADER] }, [HEADER], null, 1] }],
     ["a system that is an object", { system: { type: "text", text: HEADER } }],
     ["prose about the header", { system: `${NAME} is a line that Claude Code sends` }],
     ["a longer name", { system: "x-anthropic-billing-header-2: cc_version=1;" }],
@@ -231,11 +228,11 @@ describe("left alone to the byte", () => {
   const BODIES: [string, string][] = [
     ["a header written with escapes", `{"system":"x-anthropic-billing-header\\u003a cc_version=2.1;"}`],
     ["a value that holds an escape", `{"system":"${NAME} cc_version=2\\u002e1; cc_entrypoint=cli;"}`],
-    ["no field but an escape", `{"system":"${NAME} \\u0041"}`],
+    ["an escape instead of fields", `{"system":"${NAME} \\u0041"}`],
     ["nothing", ""],
     ["white space only", " \n"],
     ["not JSON", `system: ${HEADER}`],
-    ["a second value behind the body", `{"system":"${HEADER}"}{}`],
+    ["a second value after the body", `{"system":"${HEADER}"}{}`],
     ["a byte order mark before the body", `\ufeff{"system":"${HEADER}"}`],
     ["system twice", `{"system":"${HEADER}","system":"${HEADER}"}`],
     ["system twice, once with escapes", `{"system":"${HEADER}","syst\\u0065m":"You are"}`],
@@ -245,14 +242,14 @@ describe("left alone to the byte", () => {
     ["a trailing comma", `{"system":"${HEADER}",}`],
     ["a comment", `{"system":"${HEADER}"/* */}`],
     ["single quotes", `{'system':"${HEADER}"}`],
-    ["a number that is none", `{"system":"${HEADER}","n":01}`],
-    ["a word that is none", `{"system":"${HEADER}","n":nul}`],
+    ["an invalid number", `{"system":"${HEADER}","n":01}`],
+    ["an invalid literal", `{"system":"${HEADER}","n":nul}`],
     ["a missing value", `{"system":"${HEADER}","n":}`],
     ["a missing colon", `{"system":"${HEADER}","n" 1}`],
     ["a closing bracket of the other kind", `{"system":"${HEADER}","n":[}]}`],
     ["a no-break space between members", `{"system":"${HEADER}",\u00a0"n":1}`],
     ["a NUL between members", `{"system":"${HEADER}",\u0000"n":1}`],
-    ["an unended string", `{"system":"${HEADER}","n":"a\\"}`],
+    ["an unterminated string", `{"system":"${HEADER}","n":"a\\"}`],
   ];
   test.each(BODIES)("%s", (_, body) => {
     expectUnchanged(body, HEADER_ONLY);
@@ -281,7 +278,7 @@ describe("left alone to the byte", () => {
   });
 });
 
-describe("does not keep the header from being found", () => {
+describe("the header is found in spite of", () => {
   const changed = (name: string, body: string | Buffer) =>
     test(name, () => {
       const bytes = Buffer.from(body as string);
@@ -295,7 +292,7 @@ describe("does not keep the header from being found", () => {
     });
 
   changed(
-    "bytes that are no UTF-8 elsewhere",
+    "bytes that are not UTF-8 elsewhere",
     Buffer.concat([
       Buffer.from(`{"messages":["`),
       Buffer.from([0xff, 0xc3, 0x80, 0xed, 0xa0, 0x80]),
@@ -307,11 +304,11 @@ describe("does not keep the header from being found", () => {
   changed("backslashes before quotes", `{"a\\\\":"\\\\","b":"\\\\\\"","c":"\\\\\\\\","system":"${HEADER}"}`);
   changed("an unwanted key twice", `{"n":1,"n":2,"system":"${HEADER}","x":{"system":1,"system":2}}`);
   changed("keys of Object.prototype", `{"__proto__":1,"toString":2,"constructor":3,"system":"${HEADER}"}`);
-  changed("a prompt of two megabytes behind it", `{"system":"${HEADER}${"You are \\n".repeat(200_000)}"}`);
+  changed("a prompt of two megabytes after it", `{"system":"${HEADER}${"You are \\n".repeat(200_000)}"}`);
   changed("a very long key", `{"${"k".repeat(100_000)}":1,"system":"${HEADER}"}`);
 });
 
-test("a body of 50 MB with a header is edited, one without is handed back", () => {
+test("a body of 50 MB with a header is edited, a truncated one is unchanged", () => {
   const content = JSON.stringify({ role: "user", content: 'const a = "b\\n";\n'.repeat(40_000) });
   const messages = Array.from({ length: Math.ceil(50e6 / content.length) }, () => content).join(",");
   const body = Buffer.from(`{"messages":[${messages}],"system":"${HEADER}"}`);

@@ -19,7 +19,7 @@ describe.each([
     return JSON.parse(Buffer.from(out.body).toString()).messages;
   };
 
-  property("an answered turn stays as it was seen", 300, (random) => {
+  property("the model sees an answered turn unchanged from then on", 300, (random) => {
     const chat = conversation(random);
     let before = modelView(folded(chat.request(), random));
     for (let turn = random.below(6); turn >= 0; turn--) {
@@ -30,7 +30,7 @@ describe.each([
     }
   });
 
-  property("a turn without an answer stays, but for the part that was last", 300, (random) => {
+  property("a turn without an answer stays, except for the part that was last", 300, (random) => {
     const chat = conversation(random);
     random.some(0, 3, () => chat.grow());
     for (let interruptions = random.below(4); interruptions >= 0; interruptions--) {
@@ -41,7 +41,7 @@ describe.each([
   });
 
   property(
-    "every text comes out once, whole, where the rules put it; nothing is added but the wrapping",
+    "every text comes out once, complete, and where the rules put it; only wrapping is added",
     300,
     (random) => {
       const messages = grown(random);
@@ -53,13 +53,13 @@ describe.each([
     },
   );
 
-  property("no system turn and no marker is left", 200, (random) => {
+  property("no system turn and no marker remains", 200, (random) => {
     const out = folded(grown(random), random);
     expect(out.filter((turn) => turn.role === "system")).toEqual([]);
     expect(JSON.stringify(out)).not.toContain("<total_tokens>");
   });
 
-  property("the turns of the assistant and all else in the body stay to the byte", 200, (random) => {
+  property("assistant turns and everything else in the body stay byte for byte", 200, (random) => {
     const messages = grown(random);
     const pieces = messages.map((turn) => serialise(turn, random, () => false).trim());
     const body = `{"a":"\\u00e9", "messages" :[${pieces.join(" , ")}] ,\n"system":[ ]}`;
@@ -80,7 +80,7 @@ describe.each([
   });
 });
 
-property("strict alternation: no user turn behind a tool result or another user turn", 500, (random) => {
+property("strict alternation: no user turn follows a tool result or another user turn", 500, (random) => {
   const body = JSON.stringify({ messages: grown(random), system: "" });
   const view = modelView(JSON.parse(Buffer.from(rewriteChecked(body, STRICT).body).toString()).messages);
   const roles = view.filter((seen, at) => seen.message !== view[at - 1]?.message).map((seen) => seen.role);
@@ -99,16 +99,16 @@ function marksOf(text: string): number[] {
   return [...text.matchAll(MARK)].map(([, mark]) => Number(mark));
 }
 
-/** A user turn, or a system turn that has none before it, and the turns that go into it. */
+/** A user turn, or a system turn without one before it, and the turns that go into it. */
 interface Run {
   readonly isFirst: boolean;
   readonly host: Message;
-  readonly behind: Message[];
+  readonly after: Message[];
 }
 
 /** The order of all texts after the rules in system-turns.ts, from the parsed messages. */
 function expectedMarks(messages: readonly Message[], strict: boolean): number[] {
-  return runsOf(messages.flatMap(withoutMarkers), strict).flatMap(({ isFirst, host, behind }) => {
+  return runsOf(messages.flatMap(withoutMarkers), strict).flatMap(({ isFirst, host, after }) => {
     const blocks = blocksOf(host);
     const results = blocks.findLastIndex((block) => block.type === "tool_result") + 1;
     if (results > 0) {
@@ -116,11 +116,11 @@ function expectedMarks(messages: readonly Message[], strict: boolean): number[] 
       const isOwn = ownWords(late, blocks.slice(0, results));
       const inside = late.filter((_, at) => strict || !isOwn[at]);
       const own = late.filter((_, at) => !strict && isOwn[at]);
-      return marksIn(blocks.slice(0, results), inside, behind, own);
+      return marksIn(blocks.slice(0, results), inside, after, own);
     }
-    if (!isFirst) return marksIn(blocks, behind);
-    const joined = behind.findIndex((turn) => !isSystem(turn));
-    const [systems, later] = joined < 0 ? [behind, []] : [behind.slice(0, joined), behind.slice(joined)];
+    if (!isFirst) return marksIn(blocks, after);
+    const joined = after.findIndex((turn) => !isSystem(turn));
+    const [systems, later] = joined < 0 ? [after, []] : [after.slice(0, joined), after.slice(joined)];
     return marksIn(systems, blocks, later);
   });
 }
@@ -130,10 +130,10 @@ function runsOf(messages: readonly Message[], strict: boolean): Run[] {
   let open: Run | undefined;
   messages.forEach((turn, at) => {
     const joins = isSystem(turn) || (strict && turn.role === "user" && !hasResult(turn));
-    if (open && joins) open.behind.push(turn);
+    if (open && joins) open.after.push(turn);
     else {
       const isFirst = turn.role === "user" && !messages.slice(0, at).some((before) => before.role === "user");
-      open = { isFirst, host: turn, behind: [] };
+      open = { isFirst, host: turn, after: [] };
       runs.push(open);
     }
     if (turn.role === "assistant") open = undefined;
@@ -186,7 +186,7 @@ function marksIn(...parts: readonly Json[]): number[] {
   return marksOf(JSON.stringify(parts));
 }
 
-/** What is left of the user's side when each text of the client is taken out once, and then the words that the rules add. */
+/** What remains of the user's side after removing each text of the client once, and then the words that the pass adds. */
 function residue(view: readonly Seen[], messages: readonly Message[]): string {
   let rest = view
     .filter((seen) => seen.role !== "assistant")
@@ -202,7 +202,7 @@ function residue(view: readonly Seen[], messages: readonly Message[]): string {
 const ADDED =
   /<system-reminder>\n\n<\/system-reminder>|Tool loaded\.|The user wrote this message:\n|Tool loaded: Tool¶\d+\n|^text |^image iVBOR¶\d+|^result toolu_\d+/gm;
 
-/** Every string that holds a mark but for images and references, which are named in another way. */
+/** Every string with a mark, except images and references, which come out in another form. */
 function textsIn(value: Json): string[] {
   if (typeof value === "string") return /¶\d/.test(value) && !/^(iVBOR|Tool)¶/.test(value) ? [value] : [];
   return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsIn) : [];

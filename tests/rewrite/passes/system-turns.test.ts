@@ -67,7 +67,7 @@ describe("the first system turn goes to the front of the first user turn", () =>
         [first, system("S"), system("T")],
         [user([text(reminder("S")), text(reminder("T")), text("Hello")])],
       ],
-      ["wrapped already", [first, system(reminder("S"))], [user([text(reminder("S")), text("Hello")])]],
+      ["already wrapped", [first, system(reminder("S"))], [user([text(reminder("S")), text("Hello")])]],
       [
         "wrapped except for white space",
         [first, system(`\n${reminder("S")}\n`)],
@@ -84,7 +84,7 @@ describe("the first system turn goes to the front of the first user turn", () =>
         [user([text(reminder("S")), text("Hello")])],
       ],
       ["an image only", [user([image]), system("S")], [user([text(reminder("S")), image])]],
-      ["no block at all", [user([]), system("S")], [user([text(reminder("S"))])]],
+      ["no blocks", [user([]), system("S")], [user([text(reminder("S"))])]],
       [
         "a first turn with a result: into the result",
         [user([result("R")]), system("S")],
@@ -136,7 +136,7 @@ describe("the first system turn goes to the front of the first user turn", () =>
   );
 });
 
-describe("a system turn behind tool results continues the last one", () => {
+describe("a system turn after tool results continues the last one", () => {
   const rows: [string, unknown, unknown][] = [
     ["a string", "R", `R\n\n${reminder("S")}`],
     ["one text", [text("R")], [text(`R\n\n${reminder("S")}`)]],
@@ -176,18 +176,22 @@ describe("elsewhere", () => {
   table(
     [
       [
-        "behind a later plain turn: a block of it",
+        "after a later turn without results: becomes its last block",
         [...before, user("More"), system("S")],
         [...before, user([text("More"), text(reminder("S"))])],
       ],
-      ["first of all: a user turn", [system("S"), said("Hi")], [user([text(reminder("S"))]), said("Hi")]],
       [
-        "first, before the user: turns of their own",
+        "first in the conversation: becomes a user turn",
+        [system("S"), said("Hi")],
+        [user([text(reminder("S"))]), said("Hi")],
+      ],
+      [
+        "first, before a user turn: becomes a turn of its own",
         [system("S"), first, system("T")],
         [user([text(reminder("S"))]), user([text(reminder("T")), text("Hello")])],
       ],
       [
-        "behind the assistant: a user turn",
+        "after an assistant turn: becomes a user turn",
         [...before, system("S"), system("T")],
         [...before, user([text(reminder("S")), text(reminder("T"))])],
       ],
@@ -237,13 +241,13 @@ describe("a text of the user after tool results", () => {
           .concat(user([result(`R\n\n${reminder("S")}`)])),
       ],
       [
-        "own words become a turn",
+        "the user's own words become a turn",
         results(text("Stop", cached)),
         [...results(), user([text("Stop", cached)])],
       ],
       ["an image becomes a turn", results(image), [...results(), user([image])]],
       [
-        "reminders first, own words behind, a system turn into the result",
+        "reminders and a system turn go into the result, the user's words after it",
         [...results(text("Stop"), text(reminder("S")), text("now")), system("T")],
         [
           ...before,
@@ -264,22 +268,22 @@ describe("a text of the user after tool results", () => {
     const inside = (content: unknown) => [...before, asked, user([result(content)])];
     table(
       [
-        ["own words go into the result", results(text("Stop")), inside(`R\n\n${wrote("Stop")}`)],
+        ["the user's own words go into the result", results(text("Stop")), inside(`R\n\n${wrote("Stop")}`)],
         [
-          "in their order",
+          "in order",
           results(text(reminder("S")), text("Stop")),
           inside(`R\n\n${reminder("S")}\n\n${wrote("Stop")}`),
         ],
-        ["an image too", results(text("See"), image), inside([text("R"), text(wrote("See")), image])],
-        ["the user turn behind it too", [...results(), user("Stop")], inside(`R\n\n${wrote("Stop")}`)],
-        ["a tool reference by its name", results(reference), inside("R\n\nTool loaded: Web\n")],
+        ["so does an image", results(text("See"), image), inside([text("R"), text(wrote("See")), image])],
+        ["so does the user turn after it", [...results(), user("Stop")], inside(`R\n\n${wrote("Stop")}`)],
+        ["a tool reference goes in by name", results(reference), inside("R\n\nTool loaded: Web\n")],
         [
-          "also from the user turn behind it",
+          "also one of the user turn after it",
           [...results(), user([reference])],
           inside("R\n\nTool loaded: Web\n"),
         ],
         [
-          "and its system turn",
+          "with its system turn",
           [...results(), user([text("Stop"), image]), system("S")],
           inside([text("R"), text(wrote("Stop")), image, text(reminder("S"))]),
         ],
@@ -397,12 +401,12 @@ describe("a text that Claude Code adds after tool results continues the last one
   );
 });
 
-describe("strict alternation joins user turns in a row", () => {
+describe("strict alternation joins consecutive user turns", () => {
   table(
     [
       ["two strings", [first, user("More")], [user([text("Hello"), text("More")])]],
       [
-        "but not such as hold results of their own",
+        "but not those with results of their own",
         [...before, asked, user([result("R")]), user([result("Q", "t2")])],
         [...before, asked, user([result("R")]), user([result("Q", "t2")])],
       ],
@@ -412,12 +416,12 @@ describe("strict alternation joins user turns in a row", () => {
         [user([text(reminder("S")), text("Hello"), text("More"), text(reminder("T"))])],
       ],
       [
-        "behind a system turn of its own",
+        "after a system turn that became a user turn",
         [...before, system("S"), user([text("More"), image])],
         [...before, user([text(reminder("S")), text("More"), image])],
       ],
       [
-        "a leading system turn, too",
+        "including a leading system turn",
         [system("S"), first, said("Hi"), user("More"), system("T")],
         [user([text(reminder("S")), text("Hello")]), said("Hi"), user([text("More"), text(reminder("T"))])],
       ],
@@ -426,12 +430,12 @@ describe("strict alternation joins user turns in a row", () => {
   );
 });
 
-describe("markers of the tokens left are dropped", () => {
+describe("markers of the remaining tokens are dropped", () => {
   const rows: Row[] = [
     ["a system turn", [first, said("Hi"), user("More"), system(marker)], [...before, user("More")]],
     ["a user turn", [...before, user([text(marker, cached)]), said("Yes")], [...before, said("Yes")]],
     [
-      "a block behind a result",
+      "a block after a result",
       [...before, asked, user([result("R"), text(`\n${marker}\n`)])],
       [...before, asked, user([result("R")])],
     ],
@@ -454,12 +458,12 @@ describe("markers of the tokens left are dropped", () => {
     ["two of them", marker + marker],
     ["no number", "<total_tokens>many tokens left</total_tokens>"],
     ["inside a reminder", reminder(marker)],
-  ])("%s are no marker", (_, words) => {
+  ])("%s: not a marker", (_, words) => {
     expectUnchanged(JSON.stringify({ messages: [...before, user([text(words), text("More")])] }), FOLD);
   });
 });
 
-describe("the very array goes out", () => {
+describe("the array that came in goes out", () => {
   const body = (messages: unknown, more: object = {}) => JSON.stringify({ messages, ...more });
   const folded = body([first, system("S")]);
   test("for a history that needs no repair", () => {
@@ -479,10 +483,10 @@ describe("the very array goes out", () => {
   });
 
   test.each([
-    ["messages that are no array", { a: 1 }],
-    ["a turn that is no object", [first, system("S"), "turn"]],
+    ["messages that are not an array", { a: 1 }],
+    ["a turn that is not an object", [first, system("S"), "turn"]],
     ["a turn without a role", [first, system("S"), { content: "a" }]],
-    ["a role that is no string", [first, system("S"), { role: 1, content: "a" }]],
+    ["a role that is not a string", [first, system("S"), { role: 1, content: "a" }]],
     ["a user turn without content", [{ role: "user" }, system("S")]],
     ["content that is an object", [user({ type: "text" }), system("S")]],
     ["a block that is a string", [user(["Hello"]), system("S")]],
@@ -498,10 +502,7 @@ describe("the very array goes out", () => {
   });
 
   test.each([
-    [
-      "escapes that are none",
-      `{"messages":[{"role":"user","content":"Hello"},{"role":"system","content":"\\x"}]}`,
-    ],
+    ["invalid escapes", `{"messages":[{"role":"user","content":"Hello"},{"role":"system","content":"\\x"}]}`],
     [
       "half an escape",
       `{"messages":[{"role":"user","content":"Hello"},{"role":"system","content":"\\u12"}]}`,
@@ -518,7 +519,7 @@ describe("the very array goes out", () => {
     expectUnchanged(text, FOLD);
   });
 
-  test("for bytes that are no UTF-8 in a system turn", () => {
+  test("for bytes that are not UTF-8 in a system turn", () => {
     const [head, tail] = folded.split('"S"') as [string, string];
     const bad = Buffer.concat([Buffer.from(`${head}"`), Buffer.from([0xc3, 0x28]), Buffer.from(`"${tail}`)]);
     expectUnchanged(bad, FOLD);
@@ -535,7 +536,7 @@ describe("the very array goes out", () => {
   });
 });
 
-test("a turn that cannot be read does not keep the header from being normalised", () => {
+test("a turn that cannot be read does not keep the header from being made constant", () => {
   const body = JSON.stringify({
     system: "x-anthropic-billing-header: cc_version=1;",
     messages: [{ role: "user" }],
@@ -547,7 +548,7 @@ test("a turn that cannot be read does not keep the header from being normalised"
   ]);
 });
 
-test("texts are moved with the escapes and white space they came with", () => {
+test("texts are moved with their escapes and white space", () => {
   const body =
     '{"messages" : [ {"content":"H\\u0065llo","role":"user"} , { "role" : "syst\\u0065m" , "content" : "a\\/b\\u00e9" } ]}';
   const want =

@@ -12,15 +12,15 @@ const tool = (name: string) =>
   `{"name":${JSON.stringify(name)},"description":"a tool","input_schema":{"name":"x"}}`;
 const bodyOf = (...names: string[]) => `{"model":"m","tools":[${names.map(tool).join(",")}],"messages":[]}`;
 
-/** The tools' names of a body, by its bytes. */
+/** The names of a body's tools, in order. */
 const namesIn = (body: Uint8Array): string[] =>
   JSON.parse(Buffer.from(body).toString()).tools.map(({ name }: { name: string }) => name);
 
-describe("tools stand in the order in which they were first seen", () => {
+describe("tools are in the order in which they were first seen", () => {
   test.each([
-    ["a new session: as they come", [], ["b", "a"], ["b", "a"]],
+    ["a new session: unchanged", [], ["b", "a"], ["b", "a"]],
     ["new ones last", ["a", "c"], ["a", "b", "c", "d"], ["a", "c", "b", "d"]],
-    ["one that goes", ["a", "b", "c"], ["a", "c"], ["a", "c"]],
+    ["one that disappears", ["a", "b", "c"], ["a", "c"], ["a", "c"]],
     ["one that comes back", ["a", "b", "c"], ["c", "b"], ["b", "c"]],
     ["a subagent with fewer and its own", ["a", "b", "c"], ["z", "c", "a"], ["a", "c", "z"]],
     ["all moved", ["c", "b", "a"], ["a", "b", "c"], ["c", "b", "a"]],
@@ -32,7 +32,7 @@ describe("tools stand in the order in which they were first seen", () => {
     expect(result.toolOrder).toEqual(want);
   });
 
-  test("definitions are moved byte for byte, the white space between them stays", () => {
+  test("definitions are moved byte for byte, and the white space between them stays", () => {
     const body = '{"tools" : [ {"name":"b" , "n":1.0} ,\n\t{ "na\\u006de":"\\u0061"}  ]}';
     const { body: out, notes } = rewriteChecked(body, { ...FOLD, toolOrder: ["a", "b"] });
     expect(Buffer.from(out).toString()).toBe(
@@ -47,7 +47,7 @@ describe("tools stand in the order in which they were first seen", () => {
   });
 });
 
-describe("left as they come", () => {
+describe("unchanged", () => {
   const known = { ...FOLD, toolOrder: ["b", "a"] };
   test.each([
     ["in that order already", bodyOf("b", "a", "c")],
@@ -55,11 +55,11 @@ describe("left as they come", () => {
     ["a name twice", bodyOf("a", "b", "a")],
     ["a name twice, once with escapes", '{"tools":[{"name":"a"},{"name":"\\u0061"},{"name":"b"}]}'],
     ["a tool without a name", '{"tools":[{"name":"a"},{"type":"x"},{"name":"b"}]}'],
-    ["a name that is no string", '{"tools":[{"name":"a"},{"name":1},{"name":"b"}]}'],
-    ["a tool that is no object", '{"tools":[{"name":"a"},"b",{"name":"b"}]}'],
-    ["tools that are no array", '{"tools":{"name":"a"}}'],
-    ["two members named tools", '{"tools":[{"name":"a"},{"name":"b"}],"tools":[]}'],
-    ["two names in one tool", '{"tools":[{"name":"a","name":"c"},{"name":"b"}]}'],
+    ["a name that is not a string", '{"tools":[{"name":"a"},{"name":1},{"name":"b"}]}'],
+    ["a tool that is not an object", '{"tools":[{"name":"a"},"b",{"name":"b"}]}'],
+    ["tools that are not an array", '{"tools":{"name":"a"}}'],
+    ["a duplicate key tools", '{"tools":[{"name":"a"},{"name":"b"}],"tools":[]}'],
+    ["a duplicate name in one tool", '{"tools":[{"name":"a","name":"c"},{"name":"b"}]}'],
     ["a body cut short", bodyOf("a", "b").slice(0, -1)],
     ["tools of a message", '{"messages":[{"role":"user","content":"","tools":[{"name":"a"},{"name":"b"}]}]}'],
   ])("%s", (_, body) => {
@@ -133,7 +133,7 @@ describe("tools that the history names as loaded come last, in its order", () =>
 
 describe("over a session of random requests", () => {
   property(
-    "the same definitions, byte for byte; what both have keeps its order, new ones come last",
+    "the same definitions, byte for byte; known ones keep their order, new ones come last",
     500,
     (random) => {
       const definitions = allTools(random);
@@ -151,7 +151,7 @@ describe("over a session of random requests", () => {
     },
   );
 
-  property("tools that are only added leave those before as a prefix", 500, (random) => {
+  property("added tools leave the earlier ones as a prefix", 500, (random) => {
     const definitions = allTools(random);
     const memory = new SessionMemory();
     const some = definitions.filter(() => random.chance(0.5));
@@ -188,7 +188,7 @@ describe("over a session of random requests", () => {
 
 // --- internal ---
 
-/** Definitions as bytes, with every name once. */
+/** Definitions as JSON, all with different names. */
 function allTools(random: Random): string[] {
   return random.some(0, 8, (index) => {
     const rest = randomJson(
@@ -210,7 +210,7 @@ function nameIn(definition: string): string {
   return JSON.parse(definition).name;
 }
 
-/** The definitions as they go to the upstream, and the order remembered, as the forwarding does it. */
+/** The definitions in the order in which they are sent upstream; remembers the order. */
 function send(memory: SessionMemory, session: string, definitions: readonly string[]): string[] {
   const body = Buffer.from(`{"tools":[${definitions.join(",")}]}`);
   const known = memory.get(session).toolOrder ?? [];

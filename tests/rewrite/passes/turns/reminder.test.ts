@@ -9,7 +9,7 @@ import {
 import { type StringValue, Unscannable } from "../../../../src/rewrite/scan.ts";
 import { written } from "../../checked.ts";
 
-/** A string value as it stands in a body, behind other bytes. */
+/** A string value inside a body. */
 function inBody(json: string): [Buffer, StringValue] {
   const bytes = Buffer.from(`{"a":${json}}`);
   return [bytes, { kind: "string", start: 5, end: bytes.length - 1 }];
@@ -34,7 +34,7 @@ describe("isMarker", () => {
     expect(isMarker(...inBody(JSON.stringify(words)))).toBe(want);
   });
 
-  test("knows one by its text, whatever its escapes", () => {
+  test("recognizes one that is written with escapes", () => {
     expect(isMarker(...inBody('"\\u003ctotal_tokens>1 tokens left<\\/total_tokens>"'))).toBe(true);
   });
 });
@@ -55,14 +55,14 @@ describe("isReminder and asReminder", () => {
   });
 });
 
-test("the user's words say whose they are and keep their escapes", () => {
+test("the user's words get a line that says whose they are, and keep their escapes", () => {
   const [bytes, text] = inBody('"a\\u00e9\\/"');
   expect(written(bytes, asUsersWords(bytes, text)).toString()).toBe(
     "The user wrote this message:\\na\\u00e9\\/",
   );
 });
 
-test("a string that is no JSON is not moved", () => {
+test("a string that is not JSON is not moved", () => {
   expect(() => rawOf(...inBody('"\\x"'))).toThrow(Unscannable);
   expect(() => asReminder(...inBody('"a\nb"'))).toThrow(Unscannable);
 });

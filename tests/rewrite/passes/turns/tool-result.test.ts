@@ -14,7 +14,7 @@ const image = { type: "image", source: { data: "iVBOR" } };
 const words = (text: string): Addition => ({ text: [text] });
 const picture: Addition = { block: [JSON.stringify(image)] };
 
-/** The result with the additions, and what a model sees of it. */
+/** What the model sees of the result with the additions. */
 function appended(content: unknown, additions: readonly Addition[]) {
   const bytes = Buffer.from(
     JSON.stringify({
@@ -27,7 +27,7 @@ function appended(content: unknown, additions: readonly Addition[]) {
     .slice(1);
 }
 
-describe("what is appended is seen alike, whatever form the result has", () => {
+describe("an addition looks the same to the model in every form of the result", () => {
   test.each<[string, unknown[]]>([
     ["empty", ["", [], null, undefined, [{ type: "text", text: "" }]]],
     ["a text", ["R", [{ type: "text", text: "R" }]]],
@@ -43,7 +43,7 @@ describe("what is appended is seen alike, whatever form the result has", () => {
     }
   });
 
-  test("texts continue the last text behind an empty line, images follow it", () => {
+  test("texts continue the last text after an empty line; images follow it", () => {
     expect(appended("R", [words("a"), words("b")])).toEqual(["R\n\na\n\nb"]);
     expect(appended([image], [words("a")])).toEqual(["image iVBOR", "text a"]);
     expect(appended("R", [words("a"), picture])).toEqual(["text R", "text a", "image iVBOR"]);
@@ -54,7 +54,7 @@ describe("what is appended is seen alike, whatever form the result has", () => {
   });
 });
 
-test("each tool reference becomes a text of its own line, other blocks stay", () => {
+test("each tool reference becomes a text with its own line; other blocks stay", () => {
   const content = [
     { type: "tool_reference", tool_name: 'Web"Fetch' },
     { type: "text", text: "and" },

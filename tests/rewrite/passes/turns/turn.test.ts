@@ -15,7 +15,7 @@ function turnsOf(messages: unknown) {
 }
 
 describe("readTurn", () => {
-  test("tells string from blocks, and texts and tool results from other blocks", () => {
+  test("distinguishes strings from blocks, and texts and tool results from other blocks", () => {
     const blocks = [
       { type: "text", text: "a" },
       { type: "tool_result", content: [] },
@@ -39,14 +39,14 @@ describe("readTurn", () => {
     ]);
   });
 
-  test("does not look into turns of other roles, whatever they hold", () => {
+  test("does not look into turns of other roles", () => {
     expect(turnsOf([{ role: "assistant", content: 1 }, { role: "tool" }])).toEqual([
       ["other", []],
       ["other", []],
     ]);
   });
 
-  test("of a body without messages, or with messages that are no array: none", () => {
+  test("finds no turns without messages, or if messages are not an array", () => {
     expect(turnsOf(undefined)).toEqual([]);
     expect(turnsOf("Hello")).toEqual([]);
   });
