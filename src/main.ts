@@ -10,10 +10,6 @@ import { Output } from "./terminal/output.ts";
 process.stderr.on("error", () => {});
 const output = new Output(process.stderr);
 
-const FETCH_LIMIT = "BUN_CONFIG_MAX_HTTP_REQUESTS";
-
-raiseFetchLimit();
-
 /** Exit codes: 0 after a signal or a requested text, 1 when it cannot run, 2 for a usage error. */
 process.exitCode = await main(process.argv.slice(2));
 
@@ -44,17 +40,4 @@ async function usage(): Promise<string> {
 function print(text: string): number {
   console.log(text);
   return 0;
-}
-
-/**
- * Bun's fetch sends 256 requests at once, and one more waits in silence. The limit is read from the environment before any code of ours
- * runs, so the compiled program starts once more in its place, in the same process (2 ms). Not on Windows, which has no execve.
- */
-function raiseFetchLimit(): void {
-  const isCompiled = import.meta.dir.startsWith("/$bunfs/");
-  if (!isCompiled || process.platform === "win32" || process.env[FETCH_LIMIT]) return;
-  process.execve?.(process.execPath, [process.execPath, ...process.argv.slice(2)], {
-    ...process.env,
-    [FETCH_LIMIT]: "4096",
-  });
 }

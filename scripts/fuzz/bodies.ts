@@ -1,5 +1,5 @@
 import { conversation } from "../../tests/support/conversation.ts";
-import { type Json, randomJson, randomText, serialise } from "../../tests/support/json.ts";
+import { type Json, randomJson, randomText, serialize } from "../../tests/support/json.ts";
 import { type Random, seeded } from "../../tests/support/seeded.ts";
 
 /** A request body in Anthropic's or OpenAI's shape, usually with mutations. */
@@ -119,7 +119,7 @@ function written(random: Random): string {
     members.push(["system", random.pick<Json>([text(random), [block(random), block(random)]])]);
   const value = Object.fromEntries(members.toSorted(() => random.next() - 0.5));
   if (random.chance(0.5)) return JSON.stringify(value);
-  return serialise(value, random, (words) => words === "text" || words.startsWith(NAME));
+  return serialize(value, random, (words) => words === "text" || words.startsWith(NAME));
 }
 
 function openAiMessages(random: Random): Json {

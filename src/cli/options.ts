@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { parseArgs } from "node:util";
 import { type ArgsDef, defineCommand } from "citty";
 import pkg from "../../package.json" with { type: "json" };
@@ -156,9 +157,12 @@ function readUpstream(value: string): Address {
 }
 
 function readAllowedHost(value: string): string {
-  const name = value.toLowerCase().replace(/\.$/, "");
-  if (/^[a-z0-9._-]+$/.test(name)) return name;
-  throw new UsageError(`--allow-host ${show(value)}: must be a host name without scheme and port`);
+  const name = value
+    .toLowerCase()
+    .replace(/\.$/, "")
+    .replace(/^\[(.*)\]$/, "$1");
+  if (isIP(name) !== 0 || /^[a-z0-9._-]+$/.test(name)) return name;
+  throw new UsageError(`--allow-host ${show(value)}: must be a host name or address without scheme and port`);
 }
 
 function readChoice(name: "system-turns" | "tools" | "log-format", value: string): string {

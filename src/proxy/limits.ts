@@ -21,7 +21,7 @@ export interface Limits {
 /** Room for our own questions to the upstream. */
 const OWN_QUESTIONS = 8;
 
-/** Bun reads it from the environment at its start (main.ts sets it); 256 is its default. https://bun.com/docs/runtime/networking/fetch */
+/** Bun reads it from the environment before any code of ours runs (deploy/ sets it); 256 is its default. */
 function fetchesAtOnce(): number {
   const value = Number(process.env.BUN_CONFIG_MAX_HTTP_REQUESTS);
   return Number.isInteger(value) && value > OWN_QUESTIONS ? value : 256;

@@ -79,5 +79,8 @@ async function answer(request: Request, settings: ProxySettings & ForwardSetting
 /** Claude Code tries again after a 529. */
 function overloaded({ inFlight }: Limits, { observer }: ProxySettings): Response {
   observer.refused(529);
-  return proxyError(529, `${inFlight} requests are waiting for the upstream already; try again later`);
+  return proxyError(
+    529,
+    `${inFlight} requests are in progress, and Bun sends no more at once; try again later, or start cache-proxy with BUN_CONFIG_MAX_HTTP_REQUESTS=4096`,
+  );
 }

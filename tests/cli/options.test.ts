@@ -40,6 +40,7 @@ describe("readOptions", () => {
       { upstream: { origin: "http://[::1]:8080", basePath: "" } },
     ],
     ["one allowed host", ["--allow-host", "My-Mac.local."], { allowHosts: ["my-mac.local"] }],
+    ["an allowed address", ["--allow-host", "[FD00::5]"], { allowHosts: ["fd00::5"] }],
     ["two allowed hosts", ["--allow-host", "a", "--allow-host=b_c"], { allowHosts: ["a", "b_c"] }],
     ["system turns kept", ["--system-turns", "keep"], { systemTurns: "keep" }],
     ["tools kept", ["--tools=keep"], { tools: "keep" }],

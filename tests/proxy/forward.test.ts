@@ -69,7 +69,7 @@ describe("targets", () => {
     "/@evil.example/",
     "/http://evil.example/",
   ];
-  test.each(SAME)("%s arrives as it is", async (target) => {
+  test.each(SAME)("%s arrives unchanged", async (target) => {
     expect((await forwarded(`GET ${target} HTTP/1.1\r\nhost: localhost\r\n\r\n`)).target).toBe(
       target.replace("#", ""),
     );
@@ -83,7 +83,7 @@ describe("targets", () => {
     }
   });
 
-  test("the base path stands before every target", async () => {
+  test("every target follows the base path", async () => {
     for (const target of ["/v1/messages?beta=true", "/%2F", "/x?"]) {
       const arrived = await forwarded(`GET ${target} HTTP/1.1\r\nhost: localhost\r\n\r\n`, "/base");
       expect(arrived.target).toBe(`/base${target}`);
@@ -301,13 +301,11 @@ describe("request bodies", () => {
       await using proxy = proxyTo(upstream.origin, {
         repair: (bytes) => ({ body: copies ? bytes.slice() : bytes, notes: [], facts: {} }),
       });
-      for (const path of ["/x"]) {
-        using client = await rawClient(proxy.port);
-        client.write(`POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${large.length}\r\n\r\n`);
-        client.write(large);
-        await client.until("ok");
-        expect(upstream.requests.at(-1)?.body.equals(large)).toBe(true);
-      }
+      using client = await rawClient(proxy.port);
+      client.write(`POST /x HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${large.length}\r\n\r\n`);
+      client.write(large);
+      await client.until("ok");
+      expect(upstream.requests.at(-1)?.body.equals(large)).toBe(true);
     }
   });
 

@@ -7,7 +7,7 @@ import { request } from "../support/client.ts";
 import { proxyTo } from "../support/proxy.ts";
 import { answerText, type Connection, chunkedHead, chunkOf, startUpstream } from "../support/upstream.ts";
 
-/** Writes down what it is told, in order. */
+/** Records its calls, in order. */
 class Listening implements Observer {
   readonly calls: unknown[] = [];
   readonly requests: ClientRequest[] = [];
@@ -70,7 +70,7 @@ const post = (port: number) =>
 const read = async (port: number) => await (await post(port)).text();
 
 describe("the observer", () => {
-  test("hears of a request, its parts as they pass, and its end", async () => {
+  test("learns of a request, its parts as they pass, and its end", async () => {
     const recorder = await watch(
       ({ write }) =>
         write(
@@ -89,7 +89,7 @@ describe("the observer", () => {
     expect(begun?.arrivedAt).toBeLessThanOrEqual(performance.now());
   });
 
-  test("hears the parts of a held answer, and of an answer without a body", async () => {
+  test("learns of the parts of a held answer, and of an answer without a body", async () => {
     const held = await watch(
       ({ write }) => write(answerText("{}", "400 Bad Request", ["content-type: application/json"])),
       read,
@@ -99,7 +99,7 @@ describe("the observer", () => {
     expect(empty.calls).toEqual(["sent", ["answered", 204, null], ["end", "complete"]]);
   });
 
-  test("hears of the upstream's own bytes behind pings, not of the pings", async () => {
+  test("sees the upstream's own bytes after pings, not the pings", async () => {
     const recorder = await watch(
       async (connection) => {
         await Bun.sleep(30);
@@ -162,7 +162,7 @@ describe("the observer", () => {
     });
   }
 
-  test("has heard of every end when the proxy has stopped", async () => {
+  test("knows every end when the proxy has stopped", async () => {
     const recorder = new Listening();
     await using upstream = await startUpstream(({ write }) => write(answerText("ok")));
     await using proxy = proxyTo(upstream.origin, { observer: recorder });
@@ -173,7 +173,7 @@ describe("the observer", () => {
     expect(await answer).toBe("ok");
   });
 
-  test("is not told of requests that are refused or the proxy's own", async () => {
+  test("begins nothing for requests that are refused or the proxy's own", async () => {
     const recorder = new Listening();
     await using proxy = proxyTo("http://127.0.0.1:9", { observer: recorder, limits: { requestBytes: 3 } });
     await fetch(proxy.url, { headers: { host: "evil.example" } });

@@ -193,7 +193,7 @@ describe("no ping is sent", () => {
     expect(client.received).toContain("x-a: 1");
   });
 
-  test("between the upstream's bytes, however long it pauses", async () => {
+  test("inside an event, however long the upstream pauses", async () => {
     const go = Promise.withResolvers<void>();
     await using upstream = await startUpstream(async (connection) => {
       connection.write(`${chunkedHead()}${chunkOf("event: a\n")}`);

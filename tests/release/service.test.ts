@@ -18,6 +18,7 @@ test.skipIf(!Bun.which("python3"))(
         "-c",
         'exec /usr/local/bin/cache-proxy 2>>"$HOME/Library/Logs/cache-proxy.log"',
       ],
+      EnvironmentVariables: { BUN_CONFIG_MAX_HTTP_REQUESTS: "4096" },
       RunAtLoad: true,
       KeepAlive: { SuccessfulExit: false },
     });

@@ -59,7 +59,7 @@ describe("lateError", () => {
     );
   });
 
-  test("an error in Anthropic's shape stays as it is, with all it holds", () => {
+  test("an error in Anthropic's shape stays unchanged, with all its members", () => {
     const error = {
       type: "error",
       error: { type: "not_found_error", message: "no such model" },

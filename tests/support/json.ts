@@ -20,7 +20,7 @@ export function randomText(random: Random): string {
  * Writes a value as some client may: any white space, any escapes. Strings for which `verbatim` holds are written as
  * `JSON.stringify` writes them and use up no randomness: two values that differ in those only are written alike.
  */
-export function serialise(value: Json, random: Random, verbatim: (text: string) => boolean): string {
+export function serialize(value: Json, random: Random, verbatim: (text: string) => boolean): string {
   const write = (part: Json): string => {
     const [before, after] = [blank(random), blank(random)];
     return `${before}${writeBare(part)}${after}`;

@@ -15,7 +15,7 @@ export interface Arrived {
 export interface Connection {
   readonly arrived: Arrived;
   write(text: string | Uint8Array): void;
-  /** FIN behind what was written. */
+  /** FIN after what was written. */
   end(): void;
   /** RST, at once. */
   reset(): void;

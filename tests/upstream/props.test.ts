@@ -25,7 +25,7 @@ describe("factsOf", () => {
     });
   });
 
-  test("tells servers apart by build, model and template, not by what changes while one runs", () => {
+  test("tells servers apart by their build, model and template, not by what changes while one runs", () => {
     const identity = (changed: object) => factsOf({ ...PROPS, ...changed })?.identity;
     for (const changed of [{ build_info: "b2" }, { model_path: "/other.gguf" }, { chat_template: "x" }])
       expect(identity(changed)).not.toBe(identity({}));

@@ -137,7 +137,7 @@ describe("facts", () => {
     expect((await upstream.facts()).strictAlternation).toBe(true);
   });
 
-  test("behind an API key are asked with the client's own, and a 401 is not remembered", async () => {
+  test("of a server with an API key are asked with the client's own, and a 401 is not remembered", async () => {
     const upstream = upstreamThat(
       ({ headers }) =>
         headers.get("x-api-key") === "secret"
@@ -163,7 +163,7 @@ describe("facts", () => {
     expect(seen).toContain("/props model=strict&autoload=false");
   });
 
-  test("behind llama-swap are asked where the request goes", async () => {
+  test("of a server in llama-swap are asked where the request goes", async () => {
     const upstream = upstreamThat(({ url }) =>
       new URL(url).pathname === "/upstream/strict/props"
         ? Response.json(STRICT)

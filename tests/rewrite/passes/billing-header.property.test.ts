@@ -1,5 +1,5 @@
 import { describe, expect } from "bun:test";
-import { type Json, randomJson, randomText, serialise } from "../../support/json.ts";
+import { type Json, randomJson, randomText, serialize } from "../../support/json.ts";
 import { property, type Random, seeded } from "../../support/seeded.ts";
 import { FOLD, HEADER_ONLY, OPENAI, rewriteChecked, withConstantHeader } from "../checked.ts";
 
@@ -42,7 +42,7 @@ const NAME = "x-anthropic-billing-header:";
 const PLAIN = new Set(["text", "system", "developer"]);
 
 function written(value: Json, seed: number): string {
-  return serialise(value, seeded(seed), (text) => PLAIN.has(text) || text.startsWith(NAME));
+  return serialize(value, seeded(seed), (text) => PLAIN.has(text) || text.startsWith(NAME));
 }
 
 function rewritten(text: string, context: typeof FOLD): string {

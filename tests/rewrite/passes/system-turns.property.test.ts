@@ -3,7 +3,7 @@ import { systemTurns } from "../../../src/rewrite/passes/system-turns.ts";
 import { scan } from "../../../src/rewrite/scan.ts";
 import { compile } from "../../../src/rewrite/shape.ts";
 import { conversation, MARK, type Message } from "../../support/conversation.ts";
-import { type Json, serialise } from "../../support/json.ts";
+import { type Json, serialize } from "../../support/json.ts";
 import { property, type Random } from "../../support/seeded.ts";
 import { applied, FOLD, rewriteChecked, STRICT } from "../checked.ts";
 import { modelView, type Seen } from "../model-view.ts";
@@ -13,7 +13,7 @@ describe.each([
   ["strict alternation", STRICT],
 ] as const)("%s", (_, context) => {
   const folded = (messages: readonly Message[], random: Random): Message[] => {
-    const body = serialise({ messages: messages, stream: true }, random, () => false);
+    const body = serialize({ messages: messages, stream: true }, random, () => false);
     const out = rewriteChecked(body, context);
     expect(out.notes.join()).not.toContain("left unchanged");
     return JSON.parse(Buffer.from(out.body).toString()).messages;
@@ -61,7 +61,7 @@ describe.each([
 
   property("assistant turns and everything else in the body stay byte for byte", 200, (random) => {
     const messages = grown(random);
-    const pieces = messages.map((turn) => serialise(turn, random, () => false).trim());
+    const pieces = messages.map((turn) => serialize(turn, random, () => false).trim());
     const body = `{"a":"\\u00e9", "messages" :[${pieces.join(" , ")}] ,\n"tools":[ ]}`;
     const out = Buffer.from(rewriteChecked(body, context).body).toString();
     expect(out.startsWith('{"a":"\\u00e9", "messages" :[')).toBe(true);
@@ -74,7 +74,7 @@ describe.each([
   });
 
   property("edits are disjoint and in bounds", 200, (random) => {
-    const bytes = Buffer.from(serialise({ messages: grown(random) }, random, () => false));
+    const bytes = Buffer.from(serialize({ messages: grown(random) }, random, () => false));
     const document = scan(bytes, compile(systemTurns.needs));
     applied(bytes, systemTurns.run(document, context).edits);
   });

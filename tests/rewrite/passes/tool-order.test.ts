@@ -3,7 +3,7 @@ import { toolOrder } from "../../../src/rewrite/passes/tool-order.ts";
 import { scan } from "../../../src/rewrite/scan.ts";
 import { compile } from "../../../src/rewrite/shape.ts";
 import { SessionMemory } from "../../../src/session/memory.ts";
-import { type Json, randomJson, randomText, serialise } from "../../support/json.ts";
+import { type Json, randomJson, randomText, serialize } from "../../support/json.ts";
 import { property, type Random } from "../../support/seeded.ts";
 import { applied, expectUnchanged, FOLD, OPENAI, rewriteAt, rewriteChecked } from "../checked.ts";
 
@@ -153,7 +153,7 @@ function allTools(random: Random): string[] {
       ["input_schema", rest],
     ];
     const definition = Object.fromEntries(random.chance(0.5) ? members : members.toReversed());
-    return serialise(definition, random, () => false).trim();
+    return serialize(definition, random, () => false).trim();
   });
 }
 
