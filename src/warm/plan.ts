@@ -14,8 +14,8 @@ export interface Candidate {
   readonly tokens: number | undefined;
   /** Whether it has used the server, by a request or a warm-up, since the server lost its cache. */
   readonly isBack: boolean;
-  /** See `promptStarts`. */
-  readonly starts: readonly string[];
+  /** See `promptStarts`. Read for restarts only: it takes a scan. */
+  readonly starts: () => readonly string[];
 }
 
 export interface Situation {
@@ -64,6 +64,7 @@ function isHeld({ tokens }: Candidate, slots: Situation["slots"]): boolean {
 }
 
 function hasSlotFor({ starts }: Candidate, back: readonly Candidate[], slots: Situation["slots"]): boolean {
-  const isAlike = back.some((other) => other.starts.some((start) => starts.includes(start)));
-  return !isAlike && (slots ?? []).some(({ isBusy, tokens }) => !isBusy && tokens === 0);
+  if (!slots?.some(({ isBusy, tokens }) => !isBusy && tokens === 0)) return false;
+  const own = starts();
+  return !back.some((other) => other.starts().some((start) => own.includes(start)));
 }

@@ -32,7 +32,7 @@ export interface WarmTimes {
   readonly watchMs: number;
 }
 
-const TIMES: WarmTimes = { quietMs: 1_500, watchMs: 2_000 };
+const TIMES: WarmTimes = { quietMs: 1_500, watchMs: 1_000 };
 
 /**
  * Sends warm-ups while nothing else runs. It follows all traffic as an observer: any request that arrives aborts the warm-up in progress at
@@ -191,7 +191,7 @@ export class Warmer implements Observer, Follower {
   /** Returns whether something was warmed and there may be more. */
   async #warmNext(signal: AbortSignal): Promise<boolean> {
     if (this.#isBlocked || this.#isLost || signal.aborted) return false;
-    if (![...this.#due.values()].length && !this.#head) return false;
+    if (this.#due.size === 0 && !this.#head) return false;
     const server = await this.#server(signal);
     if (!server || signal.aborted) return false;
     const step = plan({
@@ -221,7 +221,7 @@ export class Warmer implements Observer, Follower {
       isLatest: this.#latest === session,
       tokens,
       isBack: this.#back.has(session),
-      starts: promptStarts(body),
+      starts: () => promptStarts(body),
     };
   }
 

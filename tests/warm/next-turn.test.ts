@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readWarmable } from "../../src/warm/body.ts";
 import { nextTurn } from "../../src/warm/next-turn.ts";
 import { conversation, type Message } from "../support/conversation.ts";
-import { type Json, randomJson, randomText, serialise } from "../support/json.ts";
+import { type Json, randomJson, randomText, serialize } from "../support/json.ts";
 import { property, type Random } from "../support/seeded.ts";
 
 const parse = (bytes: Uint8Array): Record<string, Json> => JSON.parse(Buffer.from(bytes).toString());
@@ -75,7 +75,7 @@ describe("the warm-up for the next request", () => {
         messages,
         ...(random.chance(0.8) && { max_tokens: 32_000, stream: random.chance(0.5) }),
       };
-      const bytes = Buffer.from(serialise(body, random, () => random.chance(0.5)));
+      const bytes = Buffer.from(serialize(body, random, () => random.chance(0.5)));
 
       const sent = parse(nextTurn(readWarmable(bytes)!, JSON.stringify(reply)));
       const next = [...messages, reply, { role: "user", content: randomText(random) }];
