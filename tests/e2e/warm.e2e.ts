@@ -1,0 +1,115 @@
+/** Warm-ups: what a user's next message costs after a tool loop, when the pause before it was used. */
+import { afterAll, expect, test } from "bun:test";
+import { claudeCode, newestVersion } from "./setup/claude-code.ts";
+import type { ModelKind } from "./setup/models.ts";
+import { newUser, runSession, type SessionOptions } from "./support/claude.ts";
+import { type Duet, type Played, startDuet } from "./support/duet.ts";
+import { type LlamaServer, startLlamaServer } from "./support/llama-server.ts";
+import { type Proxy as RunningProxy, startProxy } from "./support/proxy.ts";
+import { type Answer, type Scenario, text, thinking, tool } from "./support/scenario.ts";
+import { type Cell, table } from "./support/table.ts";
+
+const CASES: readonly (readonly [template: string, kind: ModelKind])[] = [
+  ["Qwen3.5-4B", "dense"],
+  ["Qwen3.5-4B", "hybrid"],
+  ["openai-gpt-oss-120b", "dense"],
+  ["deepseek-ai-DeepSeek-V3.2", "dense"],
+  ["GLM-4.6", "dense"],
+  ["MiniMax-M2", "dense"],
+  ["google-gemma-4-31B-it", "dense"],
+];
+
+const CALLS = 10;
+
+const rows: Cell[][] = [];
+
+for (const [template, kind] of CASES) {
+  test(`${template}, ${kind}: after a tool loop, the next message evaluates little more than its own tokens`, async () => {
+    const off = await measure(template, kind, "off");
+    const auto = await measure(template, kind, "auto");
+    rows.push([`${template}, ${kind}`, auto.fresh, off.evaluated, auto.evaluated, auto.warmed]);
+    expect(auto.evaluated).toBeLessThanOrEqual(1.2 * auto.fresh + 100);
+    expect(auto.history).toEqual(off.history);
+  }, 300_000);
+}
+
+afterAll(() => {
+  const head = ["Next message after 10 tool calls", "new tokens", "--warm off", "auto", "in the pause"];
+  console.log(`\n${table(head, rows)}\n`);
+});
+
+// --- internal ---
+
+const SENTENCE = "The notes have to be counted once more, because a line may have been added since. ";
+
+const SCENARIO: Scenario = {
+  "Count the notes": [
+    ...Array.from(
+      { length: CALLS },
+      (_, index): Answer => [
+        thinking(`Step ${index}. ${SENTENCE.repeat(8)}`),
+        tool("Bash", {
+          command: `wc -l notes.txt; seq ${60 * index} ${60 * index + 40}`,
+          description: "Count",
+        }),
+      ],
+    ),
+    [thinking("That is all of them."), text("One line, however often it is counted.")],
+  ],
+  "Thank you": [[text("You are welcome.")]],
+};
+
+interface Figures {
+  /** Prompt tokens of the next message's request that no request before it could have. */
+  readonly fresh: number;
+  readonly evaluated: number;
+  /** Prompt tokens that the warm-up evaluated. */
+  readonly warmed: number | undefined;
+  /** The roles of the last request's messages. */
+  readonly history: readonly string[];
+}
+
+async function measure(template: string, kind: ModelKind, warm: "auto" | "off"): Promise<Figures> {
+  await using llama = await startLlamaServer(kind, `${template}.jinja`);
+  await using duet = startDuet(SCENARIO, llama);
+  await using proxy = await startProxy(duet.origin, "--verbose", "--warm", warm);
+  using user = newUser();
+  const options: SessionOptions = {
+    claude: await claudeCode(await newestVersion()),
+    user,
+    baseUrl: proxy.origin,
+  };
+  await runSession("Count the notes", options);
+  const warmed = warm === "auto" ? await warmUpOf(proxy, llama) : undefined;
+  const before = await llama.lastPrompt();
+  await runSession("Thank you", { ...options, args: ["--continue"] });
+  const last = lastOf(duet);
+  const { measured } = last;
+  const total = (measured.cached ?? 0) + (measured.evaluated ?? 0);
+  return {
+    fresh: total - (await llama.sharedTokens(before, measured.prompt)),
+    evaluated: measured.evaluated ?? Number.NaN,
+    warmed,
+    history: rolesOf(last),
+  };
+}
+
+/** Waits for the end of the warm-up; resolves with the tokens that it evaluated. */
+async function warmUpOf(proxy: RunningProxy, llama: LlamaServer): Promise<number> {
+  const before = await llama.metrics();
+  while (!/after a turn of session \w+: [^af]/.test(proxy.messages())) await Bun.sleep(50);
+  const after = await llama.metrics();
+  const name = "llamacpp:prompt_tokens_total";
+  return (after.get(name) ?? 0) - (before.get(name) ?? 0);
+}
+
+function lastOf({ played }: Duet): Played {
+  const last = played.findLast(({ request }) => Buffer.from(request.body).includes("Thank you"));
+  if (!last) throw new Error("the client did not send its next message");
+  return last;
+}
+
+function rolesOf({ request }: Played): string[] {
+  const { messages } = JSON.parse(Buffer.from(request.body).toString()) as { messages: { role: string }[] };
+  return messages.map(({ role }) => role);
+}
