@@ -65,6 +65,7 @@ describe("readOptions", () => {
     expect(readOptions(["--version"])).toBe("version");
     expect(readOptions(["--port", "none", "--help"])).toBe("help");
     expect(readOptions(["--verbose", "--version"])).toBe("version");
+    expect(readOptions(["--forget"])).toBe("forget");
   });
 
   test("the options are frozen", () => {

@@ -1,11 +1,15 @@
-/** Warm-ups: what a user's next message costs after a tool loop, when the pause before it was used. */
+/** Warm-ups: what a request costs when the time before it was used to evaluate what was known of it. */
 import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { claudeCode, newestVersion } from "./setup/claude-code.ts";
-import type { ModelKind } from "./setup/models.ts";
+import { MODEL_KINDS, type ModelKind } from "./setup/models.ts";
 import { newUser, runSession, type SessionOptions } from "./support/claude.ts";
 import { type Duet, type Played, startDuet } from "./support/duet.ts";
 import { type LlamaServer, startLlamaServer } from "./support/llama-server.ts";
-import { type Proxy as RunningProxy, startProxy } from "./support/proxy.ts";
+import { type Proxy as RunningProxy, startProxy, startProxyWith } from "./support/proxy.ts";
+import type { Measured } from "./support/replay.ts";
 import { type Answer, type Scenario, text, thinking, tool } from "./support/scenario.ts";
 import { type Cell, table } from "./support/table.ts";
 
@@ -22,6 +26,8 @@ const CASES: readonly (readonly [template: string, kind: ModelKind])[] = [
 const CALLS = 10;
 
 const rows: Cell[][] = [];
+const restartRows: Cell[][] = [];
+const startRows: Cell[][] = [];
 
 for (const [template, kind] of CASES) {
   test(`${template}, ${kind}: after a tool loop, the next message evaluates little more than its own tokens`, async () => {
@@ -33,9 +39,30 @@ for (const [template, kind] of CASES) {
   }, 300_000);
 }
 
+for (const kind of MODEL_KINDS) {
+  test(`${kind}: after a restart of llama-server, the next message finds its conversation in the cache`, async () => {
+    const off = await measureRestart(kind, "off");
+    const auto = await measureRestart(kind, "auto");
+    restartRows.push([kind, tokensOf(auto), off.evaluated, auto.evaluated]);
+    expect(auto.evaluated).toBeLessThanOrEqual(0.05 * tokensOf(auto));
+  }, 300_000);
+
+  test(`${kind}: the first session of a day finds the start of its prompt in the cache`, async () => {
+    const off = await measureFirstSession(kind, "off");
+    const on = await measureFirstSession(kind, "on");
+    startRows.push([kind, tokensOf(on), off.evaluated, on.evaluated]);
+    expect(on.evaluated).toBeLessThanOrEqual(600);
+  }, 300_000);
+}
+
 afterAll(() => {
-  const head = ["Next message after 10 tool calls", "new tokens", "--warm off", "auto", "in the pause"];
-  console.log(`\n${table(head, rows)}\n`);
+  const heads = [
+    ["Next message after 10 tool calls", "new tokens", "--warm off", "auto", "in the pause"],
+    ["Next message after a restart", "prompt", "--warm off", "auto"],
+    ["First request of a day", "prompt", "--remember off", "on"],
+  ];
+  for (const [at, all] of [rows, restartRows, startRows].entries())
+    if (all.length > 0) console.log(`\n${table(heads[at]!, all)}\n`);
 });
 
 // --- internal ---
@@ -97,16 +124,66 @@ async function measure(template: string, kind: ModelKind, warm: "auto" | "off"):
 /** Waits for the end of the warm-up; resolves with the tokens that it evaluated. */
 async function warmUpOf(proxy: RunningProxy, llama: LlamaServer): Promise<number> {
   const before = await llama.metrics();
-  while (!/after a turn of session \w+: [^af]/.test(proxy.messages())) await Bun.sleep(50);
+  await warmedUp(proxy, "after a turn");
   const after = await llama.metrics();
   const name = "llamacpp:prompt_tokens_total";
   return (after.get(name) ?? 0) - (before.get(name) ?? 0);
+}
+
+/** Waits until a warm-up for this reason is complete. */
+async function warmedUp(proxy: RunningProxy, reason: string): Promise<void> {
+  const line = new RegExp(`${reason}[^:\n]*: (?:[\\d ]+ tokens|[\\d.]+ s)`);
+  while (!line.test(proxy.messages())) {
+    if (/warm-up.*failed|: failed;/.test(proxy.messages())) throw new Error(proxy.messages());
+    await Bun.sleep(50);
+  }
+}
+
+async function measureRestart(kind: ModelKind, warm: "auto" | "off"): Promise<Measured> {
+  await using llama = await startLlamaServer(kind, "Qwen3.5-4B.jinja");
+  await using duet = startDuet(SCENARIO, llama);
+  await using proxy = await startProxy(duet.origin, "--verbose", "--warm", warm);
+  using user = newUser();
+  const options = { claude: await claudeCode(await newestVersion()), user, baseUrl: proxy.origin };
+  await runSession("Count the notes", options);
+  await llama.restart();
+  if (warm === "auto") await warmedUp(proxy, "after a restart");
+  await runSession("Thank you", { ...options, args: ["--continue"] });
+  return lastOf(duet).measured;
+}
+
+async function measureFirstSession(kind: ModelKind, remember: "on" | "off"): Promise<Measured> {
+  await using llama = await startLlamaServer(kind, "Qwen3.5-4B.jinja");
+  await using duet = startDuet(SCENARIO, llama);
+  using user = newUser();
+  const options = { claude: await claudeCode(await newestVersion()), user };
+  const cache = mkdtempSync(join(tmpdir(), "cache-proxy-e2e-"));
+  const start = () =>
+    startProxyWith({ XDG_CACHE_HOME: cache }, duet.origin, "--verbose", "--remember", remember);
+  try {
+    {
+      await using yesterday = await start();
+      await runSession("Count the notes", { ...options, baseUrl: yesterday.origin });
+      await warmedUp(yesterday, "after a turn");
+    }
+    await llama.restart();
+    await using today = await start();
+    if (remember === "on") await warmedUp(today, "start of a new session");
+    await runSession("Thank you", { ...options, baseUrl: today.origin });
+    return lastOf(duet).measured;
+  } finally {
+    rmSync(cache, { recursive: true });
+  }
 }
 
 function lastOf({ played }: Duet): Played {
   const last = played.findLast(({ request }) => Buffer.from(request.body).includes("Thank you"));
   if (!last) throw new Error("the client did not send its next message");
   return last;
+}
+
+function tokensOf({ cached = 0, evaluated = 0 }: Measured): number {
+  return cached + evaluated;
 }
 
 function rolesOf({ request }: Played): string[] {

@@ -18,6 +18,8 @@ type Ended = WarmUp & Partial<WarmUpResult>;
 let llama: FakeLlama;
 let stack: AsyncDisposableStack;
 let folder: string;
+/** How often a proxy has noticed that the server is gone. */
+let losses = 0;
 
 beforeEach(() => {
   llama = startFakeLlama();
@@ -32,6 +34,9 @@ afterEach(() => stack.disposeAsync());
 function start({ heads = undefined as Heads | undefined } = {}) {
   const { origin } = new URL(llama.origin);
   const upstream = new Upstream({ origin, basePath: "" });
+  upstream.on("lost", () => {
+    losses += 1;
+  });
   const ended: Ended[] = [];
   const warmer = new Warmer({
     upstream,
@@ -418,8 +423,9 @@ describe("a long warm-up", () => {
 
 describe("after a restart of the server", () => {
   async function restart(): Promise<void> {
+    const before = losses;
     await llama.stop();
-    await Bun.sleep(LONG_MS);
+    while (losses === before) await Bun.sleep(1);
     llama.slots = [EMPTY_SLOT];
     llama.start();
   }

@@ -41,7 +41,8 @@ async function pass(recorded: Recorded, { origin }: LlamaServer, signal: AbortSi
   try {
     const headers = { "content-type": recorded.headers.get("content-type") ?? "application/json" };
     const answer = await fetch(origin + target, {
-      ...{ method, headers, signal, timeout: false },
+      // Without a pool: the server may be closing an idle connection at this moment.
+      ...{ method, headers, signal, timeout: false, keepalive: false },
       ...(method === "POST" && { body }),
     } as RequestInit);
     return new Response(answer.body, { status: answer.status, headers: answer.headers });
