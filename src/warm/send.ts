@@ -13,16 +13,13 @@ export interface Work {
   readonly from: number;
 }
 
-/** What became of the pieces of one call. */
-export type Sent = WarmUpResult;
-
 /** Sends the pieces of a warm-up, one after the other, until the last one is answered, one fails, or the signal is aborted. Never rejects. */
-export async function sendPieces(upstream: Upstream, work: Work, signal: AbortSignal): Promise<Sent> {
+export async function sendPieces(upstream: Upstream, work: Work, signal: AbortSignal): Promise<WarmUpResult> {
   const startedAt = performance.now();
   const cuts = cutsOf(work.body, work.cutting);
   let pieces = 0;
   let evaluated: number | undefined = 0;
-  let outcome: Sent["outcome"] = "complete";
+  let outcome: WarmUpResult["outcome"] = "complete";
   for (let index = Math.min(work.from, cuts.length); index <= cuts.length; index++) {
     const cut = cuts[index];
     const body = cut === undefined ? wholeOf(work.body, work.cutting) : pieceOf(work.body, cut, work.cutting);

@@ -1,46 +1,47 @@
-import type { ServerFacts } from "../upstream/props.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+
+/** A server with its chat template, and how to ask it. */
+export interface Renderer {
+  readonly identity: string | undefined;
+  readonly prefix: string;
+  readonly model: string | undefined;
+}
 
 /** Whether a server's chat template renders a tool loop differently once the user has spoken again. */
 export class Templates {
   readonly #upstream: Upstream;
   /** By the server's identity and the kind of loop. Few servers are met in one run. */
-  readonly #known = new Map<string, Promise<boolean | undefined>>();
+  readonly #known = new Map<string, boolean>();
 
   constructor(upstream: Upstream) {
     this.#upstream = upstream;
   }
 
   /**
-   * Asks the server to render a short loop with and without a user turn after it. `undefined` where it does not render
-   * (`POST /apply-template`). Rejects when the signal is aborted.
+   * Asks the server to render a short loop with and without a user turn after it. Resolves with `undefined` where it does not render
+   * (`POST /apply-template`), and when the signal is aborted. Never rejects.
    */
-  async rerendersLoops(
-    { identity = "" }: ServerFacts,
-    prefix: string,
-    thinks: boolean,
-    signal: AbortSignal,
-  ): Promise<boolean | undefined> {
-    const key = JSON.stringify([identity, prefix, thinks]);
-    const known = this.#known.get(key) ?? this.#ask(prefix, thinks, signal);
-    this.#known.set(key, known);
+  async rerendersLoops(server: Renderer, thinks: boolean, signal: AbortSignal): Promise<boolean | undefined> {
+    const key = JSON.stringify([server, thinks]);
     try {
-      return await known;
-    } catch (error) {
-      this.#known.delete(key);
-      throw error;
+      const known = this.#known.get(key) ?? (await this.#ask(server, thinks, signal));
+      this.#known.set(key, known);
+      return known;
+    } catch {
+      return undefined;
     }
   }
 
   // --- internal ---
 
-  async #ask(prefix: string, thinks: boolean, signal: AbortSignal): Promise<boolean | undefined> {
+  async #ask({ prefix, model }: Renderer, thinks: boolean, signal: AbortSignal): Promise<boolean> {
     const loop = exampleLoop(thinks);
-    const next = { role: "user", content: "." };
-    const running = await this.#upstream.rendered({ messages: loop, tools: [TOOL] }, prefix, signal);
-    const over = await this.#upstream.rendered({ messages: [...loop, next], tools: [TOOL] }, prefix, signal);
+    const render = (messages: object[]) =>
+      this.#upstream.rendered({ model, messages, tools: [TOOL] }, prefix, signal);
+    const running = await render(loop);
+    const over = await render([...loop, { role: "user", content: "." }]);
     const end = running?.indexOf(RESULT) ?? -1;
-    if (running === undefined || over === undefined || end < 0) return undefined;
+    if (running === undefined || over === undefined || end < 0) throw new Error("the server does not render");
     return over.slice(0, end) !== running.slice(0, end);
   }
 }

@@ -1,19 +1,19 @@
-import { prefixOf } from "../request/endpoints.ts";
 import type { Observation, Observer } from "../request/observer.ts";
 import type { ClientRequest } from "../request/request.ts";
-import { type LastRequest, LastRequests } from "../session/last-requests.ts";
+import type { LastRequest } from "../session/last-requests.ts";
 import type { ServerFacts } from "../upstream/props.ts";
 import type { HeldSlot } from "../upstream/slots.ts";
 import type { Upstream } from "../upstream/upstream.ts";
-import { readWarmable } from "./body.ts";
+import { readWarmable, type WarmableBody } from "./body.ts";
+import { Conversations } from "./conversations.ts";
 import { Followed, type Follower } from "./followed.ts";
 import { headOf, projectOf } from "./head.ts";
 import type { Head, Heads } from "./heads.ts";
-import type { WarmListener } from "./listener.ts";
+import type { WarmListener, WarmUp, WarmUpResult } from "./listener.ts";
 import { type Cutting, thinksInLoop } from "./pieces.ts";
-import { type Candidate, plan, type Step } from "./plan.ts";
-import { type Sent, sendPieces } from "./send.ts";
-import { promptStarts } from "./starts.ts";
+import { plan, type Step } from "./plan.ts";
+import { Quiet } from "./quiet.ts";
+import { sendPieces, type Work } from "./send.ts";
 import { Templates } from "./template.ts";
 
 export interface WarmerSettings {
@@ -22,7 +22,6 @@ export interface WarmerSettings {
   /** `undefined` keeps nothing on disk. */
   readonly heads?: Heads | undefined;
   readonly times?: Partial<WarmTimes> | undefined;
-  readonly requests?: LastRequests | undefined;
 }
 
 export interface WarmTimes {
@@ -35,167 +34,127 @@ export interface WarmTimes {
 const TIMES: WarmTimes = { quietMs: 1_500, watchMs: 1_000 };
 
 /**
- * Sends warm-ups while nothing else runs. It follows all traffic as an observer: any request that arrives aborts the warm-up in progress at
- * once. Each state of a conversation is warmed once, and after a failure nothing is sent before a real request has succeeded.
+ * Sends warm-ups while nothing else runs. It follows all traffic as an observer: any request that arrives aborts the warm-up in progress
+ * at once. Each state of a conversation is warmed once, and after a failure nothing is sent before a real request has succeeded.
  */
 export class Warmer implements Observer, Follower {
   readonly #upstream: Upstream;
   readonly #listener: WarmListener;
   readonly #heads: Heads | undefined;
-  readonly #times: WarmTimes;
-  readonly #requests: LastRequests;
+  readonly #conversations = new Conversations();
   readonly #templates: Templates;
+  readonly #quiet: Quiet;
   readonly #watch: Timer;
-  readonly #due = new Map<string, Due>();
-  /** Sessions that have used the server since it lost its cache. */
-  readonly #back = new Set<string>();
-  /** The conversation that used the server last. */
-  #latest: string | undefined;
+  /** A remembered head that has not been warmed since the server came up. */
   #head: Head | undefined;
-  #running = 0;
-  #quiet: Timer | undefined;
-  #active: AbortController | undefined;
   #isBlocked = false;
   #isLost = false;
+  /** Whether the server came up after everything that was sent to it. */
   #isNew = false;
-  #isClosed = false;
 
-  constructor({ upstream, listener, heads, times, requests }: WarmerSettings) {
+  constructor({ upstream, listener, heads, times }: WarmerSettings) {
+    const { quietMs, watchMs } = { ...TIMES, ...times };
     this.#upstream = upstream;
     this.#listener = listener;
     this.#heads = heads;
-    this.#times = { ...TIMES, ...times };
-    this.#requests = requests ?? new LastRequests();
     this.#templates = new Templates(upstream);
-    upstream.on("lost", () => this.#lost());
-    upstream.on("back", () => this.#cameBack());
-    this.#watch = setInterval(() => this.#look(), this.#times.watchMs);
+    this.#quiet = new Quiet(quietMs, (signal) => this.#usePause(signal));
+    this.#watch = setInterval(() => this.#look(), watchMs);
     this.#watch.unref();
+    upstream.on("lost", () => this.#noteLost());
+    upstream.on("back", () => this.#noteBack());
     void this.#remember();
   }
 
-  /** A GET evaluates nothing: probes and pages that poll do not count. */
   arrived(method: string): void {
-    if (isIdle(method)) return;
-    this.#active?.abort();
-    this.#arm();
+    if (!isRead(method)) this.#quiet.arrived();
   }
 
   refused(): void {}
 
   begin(request: ClientRequest): Observation {
-    if (isIdle(request.method)) return UNFOLLOWED;
-    this.#running += 1;
-    this.#active?.abort();
-    if (request.endpoint?.isInference) this.#used(request);
+    if (isRead(request.method)) return UNFOLLOWED;
+    this.#quiet.begin();
+    if (request.endpoint?.isInference) this.#noteUse(request);
     return new Followed(request, this);
   }
 
   hasRoomFor(bytes: number): boolean {
-    return this.#requests.hasRoomFor(bytes);
+    return this.#conversations.hasRoomFor(bytes);
   }
 
   forwarded(request: LastRequest): void {
-    this.#requests.set(request);
-    this.#due.delete(request.session);
+    this.#conversations.forwarded(request);
   }
 
   turned(request: LastRequest): void {
-    // A newer request of the session may be on its way.
-    if (this.#requests.get(request.session)?.body !== request.body) return;
-    this.#requests.set(request);
-    this.#due.set(request.session, { reason: "turn", done: 0 });
+    this.#conversations.turned(request);
   }
 
   ended(isFine: boolean): void {
-    this.#running -= 1;
     if (isFine) this.#isBlocked = false;
-    this.#arm();
+    this.#quiet.end();
   }
 
   /** Aborts the warm-up in progress; no other one follows. */
   close(): void {
-    this.#isClosed = true;
-    clearTimeout(this.#quiet);
     clearInterval(this.#watch);
-    this.#active?.abort();
+    this.#quiet.close();
   }
 
   // --- internal ---
 
-  #used(request: ClientRequest): void {
-    const { agent, session, agent_id, endpoint, path } = request;
+  #noteUse(request: ClientRequest): void {
     this.#isNew = false;
     this.#head = undefined;
-    // Nobody comes back to a side request. But a router may have loaded another model for it.
-    if (agent === "side" && endpoint && prefixOf(path, endpoint) === "") return;
-    const isMain = agent === "main" && session !== undefined;
-    this.#latest = isMain ? session : JSON.stringify([session, agent_id]);
-    if (isMain) this.#back.add(session);
+    this.#conversations.used(request);
   }
 
-  #lost(): void {
+  #noteLost(): void {
     this.#isLost = true;
   }
 
-  #cameBack(): void {
+  #noteBack(): void {
     this.#isLost = false;
     this.#isNew = true;
-    this.#back.clear();
-    this.#latest = undefined;
-    for (const { session } of this.#requests.list()) this.#due.set(session, { reason: "restart", done: 0 });
+    this.#conversations.restarted();
     void this.#remember();
-    this.#arm();
+    this.#quiet.waitAgain();
   }
 
   /** Takes the latest head, unless there is a conversation to go on with. */
   async #remember(): Promise<void> {
     const head = await this.#heads?.latest();
-    if (!head || this.#running > 0 || this.#requests.list().length > 0) return;
+    if (!head || this.#quiet.isRunning || !this.#conversations.isEmpty) return;
     this.#head = head;
-    this.#arm();
+    this.#quiet.waitAgain();
   }
 
+  /** No request may come that would notice a server that is gone or back. */
   #look(): void {
-    const hasUse = this.#requests.list().length > 0 || this.#head !== undefined;
-    if (hasUse && this.#running === 0 && !this.#active) void this.#upstream.watch();
+    const hasUse = !this.#conversations.isEmpty || this.#head !== undefined;
+    if (hasUse && this.#quiet.isIdle) void this.#upstream.watch();
   }
 
-  #arm(): void {
-    clearTimeout(this.#quiet);
-    if (this.#isClosed) return;
-    this.#quiet = setTimeout(() => void this.#warmUp(), this.#times.quietMs);
-    this.#quiet.unref();
-  }
-
-  async #warmUp(): Promise<void> {
-    if (this.#running > 0 || this.#active) return;
-    const controller = new AbortController();
-    this.#active = controller;
-    try {
-      await this.#saveHead();
-      while (await this.#warmNext(controller.signal));
-    } catch {
-      // Aborted, or the server is gone: the next occasion comes by itself.
-    } finally {
-      this.#active = undefined;
-    }
+  async #usePause(signal: AbortSignal): Promise<void> {
+    await this.#saveHead();
+    while (await this.#warmNext(signal));
   }
 
   async #saveHead(): Promise<void> {
-    const [latest] = this.#requests.list();
+    const { latest } = this.#conversations;
     const body = this.#heads && latest && headOf(latest.body);
     if (body) await this.#heads?.save(projectOf(body), { target: latest.target, body });
   }
 
-  /** Returns whether something was warmed and there may be more. */
+  /** Resolves with whether something was warmed and there may be more. Never rejects. */
   async #warmNext(signal: AbortSignal): Promise<boolean> {
     if (this.#isBlocked || this.#isLost || signal.aborted) return false;
-    if (this.#due.size === 0 && !this.#head) return false;
+    if (!this.#conversations.hasDue && !this.#head) return false;
     const server = await this.#server(signal);
-    if (!server || signal.aborted) return false;
+    if (!server) return false;
     const step = plan({
-      candidates: this.#requests.list().map((request) => this.#candidate(request)),
+      candidates: this.#conversations.candidates(),
       hasHead: this.#head !== undefined,
       slots: server.slots,
       isNew: this.#isNew,
@@ -205,59 +164,50 @@ export class Warmer implements Observer, Follower {
 
   /** The server, if it can be warmed now: a llama-server that does not sleep, whose slots are idle. */
   async #server(signal: AbortSignal): Promise<Server | undefined> {
-    const [latest] = this.#requests.list();
+    const { latest } = this.#conversations;
     const answer = await this.#upstream.probe({ prefix: latest?.prefix, model: latest?.model });
+    // Asking for the slots would wake a server that sleeps.
     if (!("facts" in answer) || answer.facts.sleeping || signal.aborted) return undefined;
     const slots = await this.#upstream.held(signal).catch(() => undefined);
+    if (signal.aborted) return undefined;
     if (!slots?.some(({ isBusy }) => isBusy)) return { facts: answer.facts, slots };
-    this.#arm();
+    this.#quiet.waitAgain();
     return undefined;
-  }
-
-  #candidate({ session, tokens, body }: LastRequest): Candidate {
-    return {
-      session,
-      due: this.#due.get(session)?.reason,
-      isLatest: this.#latest === session,
-      tokens,
-      isBack: this.#back.has(session),
-      starts: () => promptStarts(body),
-    };
   }
 
   async #take(step: Step, server: Server, signal: AbortSignal): Promise<boolean> {
     if (step.reason === "start") return await this.#warmHead(signal);
     const { session, reason } = step;
-    const request = this.#requests.get(session);
-    const due = this.#due.get(session);
+    const request = this.#conversations.get(session);
+    const due = this.#conversations.due(session);
     const body = request && readWarmable(request.body);
-    if (!request || !due || !body) return this.#due.delete(session);
-    const cutting: Cutting = {
-      turn: request.turn,
-      from: reason === "turn" ? await this.#fromFor(request, server, signal) : "all",
-      acceptsTwoUserTurns: !server.facts.strictAlternation,
-    };
+    if (!due || !body) {
+      this.#conversations.warmed(session);
+      return true;
+    }
+    const { target, turn, model, prefix } = request;
+    const from = reason === "turn" ? await this.#fromOf(body, { model, prefix, ...server }, signal) : "all";
+    const cutting: Cutting = { turn, from, acceptsTwoUserTurns: !server.facts.strictAlternation };
     if (signal.aborted) return false;
-    const sent = await this.#send(
-      { reason, session, model: request.model },
-      { target: request.target, body, cutting, from: due.done },
+    const result = await this.#send(
+      { reason, session, model },
+      { target, body, cutting, from: due.done },
       signal,
     );
-    due.done += sent.pieces;
-    if (sent.outcome !== "complete" || this.#due.get(session) !== due) return false;
-    this.#due.delete(session);
-    this.#back.add(session);
+    due.done += result.pieces;
+    if (result.outcome !== "complete") return false;
+    this.#conversations.warmed(session);
     return true;
   }
 
-  /** Pieces must not be shorter than what the server has cached. If the template does not render the last loop again, that is everything. */
-  async #fromFor(request: LastRequest, { facts }: Server, signal: AbortSignal): Promise<Cutting["from"]> {
-    const body = readWarmable(request.body);
-    const thinks = body !== undefined && thinksInLoop(body);
-    const again = await this.#templates
-      .rerendersLoops(facts, request.prefix, thinks, signal)
-      .catch(() => undefined);
-    return again ? "loop" : "tail";
+  /** Where a turn's warm-up may be cut: nowhere, unless the template renders the whole tool loop again. */
+  async #fromOf(
+    body: WarmableBody,
+    { facts, prefix, model }: Server & Pick<LastRequest, "prefix" | "model">,
+    signal: AbortSignal,
+  ): Promise<Cutting["from"]> {
+    const server = { identity: facts.identity, prefix, model };
+    return (await this.#templates.rerendersLoops(server, thinksInLoop(body), signal)) ? "loop" : "tail";
   }
 
   async #warmHead(signal: AbortSignal): Promise<boolean> {
@@ -265,36 +215,26 @@ export class Warmer implements Observer, Follower {
     const body = head && readWarmable(head.body);
     if (!body) return false;
     const cutting: Cutting = { turn: undefined, from: "tail", acceptsTwoUserTurns: true };
-    const sent = await this.#send(
+    const result = await this.#send(
       { reason: "start" },
       { target: head.target, body, cutting, from: 0 },
       signal,
     );
-    if (sent.outcome === "complete") this.#head = undefined;
+    if (result.outcome === "complete") this.#head = undefined;
     return false;
   }
 
-  async #send(
-    warmUp: Parameters<WarmListener["started"]>[0],
-    work: Parameters<typeof sendPieces>[1],
-    signal: AbortSignal,
-  ): Promise<Sent> {
-    this.#listener.started(warmUp);
+  async #send(warmUp: WarmUp, work: Work, signal: AbortSignal): Promise<WarmUpResult> {
     this.#isNew = false;
-    const sent = await sendPieces(this.#upstream, work, signal);
-    if (sent.outcome === "failed") this.#isBlocked = true;
-    this.#listener.ended(warmUp, sent);
-    return sent;
+    this.#listener.started(warmUp);
+    const result = await sendPieces(this.#upstream, work, signal);
+    if (result.outcome === "failed") this.#isBlocked = true;
+    this.#listener.ended(warmUp, result);
+    return result;
   }
 }
 
 // --- internal ---
-
-interface Due {
-  readonly reason: "turn" | "restart";
-  /** Pieces that are sent; a warm-up that was aborted goes on after them. */
-  done: number;
-}
 
 interface Server {
   readonly facts: ServerFacts;
@@ -309,6 +249,7 @@ const UNFOLLOWED: Observation = Object.freeze({
   end() {},
 });
 
-function isIdle(method: string): boolean {
+/** Probes and pages that poll evaluate nothing, so they do not count as traffic. */
+function isRead(method: string): boolean {
   return method === "GET" || method === "HEAD";
 }
