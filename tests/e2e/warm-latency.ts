@@ -27,6 +27,12 @@ interface Message {
   readonly content: unknown;
 }
 
+const TOOL = {
+  name: "Bash",
+  description: "Runs a command.",
+  input_schema: { type: "object", properties: { command: { type: "string" } } },
+};
+
 /** About 250 tokens of prompt for each call. */
 const LOOP: Message[] = [
   { role: "user", content: "Count the notes." },
@@ -85,8 +91,6 @@ async function main(): Promise<void> {
     slot_save_path: `${folder}/`,
   });
   await using upstream = startUpstream(llama);
-  await using off = await startProxy(upstream.origin, "--quiet", "--warm", "off");
-  await using auto = await startProxy(upstream.origin, "--quiet");
   const speed = await prepare(llama);
   console.log(
     `| time to first byte, ms (${Math.round(speed)} tokens/s, medians of ${rounds}) | off | auto |\n|---|---:|---:|`,
@@ -95,8 +99,11 @@ async function main(): Promise<void> {
     const times: { off: number[]; auto: number[] } = { off: [], auto: [] };
     for (let round = 0; round < Number(rounds); round++) {
       const ms = afterMs();
-      for (const [mode, { origin }] of Object.entries({ off, auto }))
-        times[mode as "off" | "auto"].push(await sample(llama, origin, messages, ms));
+      for (const warm of ["off", "auto"] as const) {
+        // A proxy for each sample: it would otherwise warm the last sample's conversation in the next one.
+        await using proxy = await startProxy(upstream.origin, "--warm", warm);
+        times[warm].push(await sample(llama, proxy.origin, messages, ms));
+      }
     }
     console.log(`| ${name} | ${describe(times.off)} | ${describe(times.auto)} |`);
   }
@@ -171,12 +178,6 @@ function startUpstream({ origin }: LlamaServer): TestServer {
     return new Response(asEvents(ANSWER, "1", "m"), { headers: { "content-type": "text/event-stream" } });
   });
 }
-
-const TOOL = {
-  name: "Bash",
-  description: "Runs a command.",
-  input_schema: { type: "object", properties: { command: { type: "string" } } },
-};
 
 /** `median (lowest–highest)`. */
 function describe(times: readonly number[]): string {
