@@ -7,6 +7,7 @@ import { decompress, isCompressed } from "./decode.ts";
 import { proxyError } from "./errors.ts";
 import { requestHeaders } from "./headers.ts";
 import type { Limits } from "./limits.ts";
+import type { Sender } from "./send.ts";
 import { targetOf } from "./target.ts";
 
 /** Repairs one request body. The array returned is sent and then freed: it must be `body` or nobody else's. */
@@ -24,12 +25,13 @@ export interface ForwardSettings {
   readonly repair: Repair;
   readonly limits: Limits;
   readonly observer: Observer;
+  readonly sender: Sender;
 }
 
 /** One request's story: read, repair, send, answer. Rejects only when the client left before the end of its own body. */
 export async function forward(request: Request, settings: ForwardSettings): Promise<Response> {
   const arrivedAt = performance.now();
-  const { limits, upstream, observer } = settings;
+  const { limits, upstream, observer, sender } = settings;
   const { method, headers, signal } = request;
   const target = targetOf(request.url);
   if (!target) return refused(noTunnels(), observer);
@@ -50,12 +52,13 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
     observation.rewritten({ before, after: repaired.body.length, notes: repaired.notes });
   if (repaired) observation.sending?.(`${target.path}${target.query}`, repaired.body);
   signal.addEventListener("abort", () => observation.end("client_gone"));
-  const call = send(
-    request,
-    headersFor(request, repaired),
-    repaired?.body,
-    `${nameOf(upstream)}${target.path}${target.query}`,
-  );
+  const call = sender.send({
+    url: `${nameOf(upstream)}${target.path}${target.query}`,
+    method,
+    headers: headersFor(request, repaired),
+    body: repaired?.body,
+    signal,
+  });
   observation.sent();
   const sentAt = performance.now();
   const origin = headers.get("origin");
@@ -84,37 +87,6 @@ function headersFor({ headers }: Request, sent: Sent | undefined): Headers {
   const forwarded = requestHeaders(headers);
   if (sent?.isDecompressed) forwarded.delete("content-encoding");
   return forwarded;
-}
-
-/**
- * Hands the request to fetch, with Bun's own behavior turned off:
- * - `keepalive: false`: with a pool, a POST on a connection that the upstream is just closing fails with ECONNRESET (cpp-httplib closes
- *   after 5 s idle) and cannot safely be sent twice. A new connection costs 0.1 ms on loopback.
- * - `timeout: false`: else a prefill that takes more than 5 minutes without a byte is given up.
- * - `proxy: false`: else HTTP_PROXY in the environment would send even requests for 127.0.0.1 to another host.
- * - `verbose: false`: else BUN_CONFIG_VERBOSE_FETCH in the environment would print the client's key on stderr.
- */
-async function send(
-  { method, signal }: Request,
-  headers: Headers,
-  body: Uint8Array | undefined,
-  url: string,
-): Promise<Response> {
-  const call = fetch(url, {
-    method,
-    headers,
-    body: (body ?? null) as Uint8Array<ArrayBuffer> | null,
-    signal,
-    redirect: "manual",
-    decompress: false,
-    keepalive: false,
-    timeout: false,
-    proxy: false,
-    verbose: false,
-  });
-  // By now fetch has a copy of its own.
-  if (body) freeBody(body);
-  return await call;
 }
 
 function refused(response: Response, observer: Observer): Response {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { factsOf } from "../../src/upstream/props.ts";
 import { Upstream, type UpstreamTimes } from "../../src/upstream/upstream.ts";
+import { freePort } from "../support/port.ts";
 
 const PROPS = { total_slots: 1, chat_template: "lenient", build_info: "b1", model_path: "/a.gguf" };
 const STRICT = { ...PROPS, chat_template: "{{ raise_exception('roles must alternate') }}" };
@@ -27,13 +28,6 @@ function upstreamAt(port: number, times: Partial<UpstreamTimes> = {}, basePath =
 const upstreamThat = (answers: Answers, times: Partial<UpstreamTimes> = {}, basePath = "") =>
   upstreamAt(serve(answers), times, basePath);
 
-async function closedPort(): Promise<number> {
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
-  const { port } = server;
-  await server.stop(true);
-  return port as number;
-}
-
 describe("probing", () => {
   test("goes below the base path", async () => {
     const answers: Answers = ({ url }) =>
@@ -56,7 +50,7 @@ describe("probing", () => {
   });
 
   test("no server, no answer: the cause, never a throw", async () => {
-    expect(await upstreamAt(await closedPort()).probe()).toEqual({ cause: "connection refused" });
+    expect(await upstreamAt(await freePort()).probe()).toEqual({ cause: "connection refused" });
     const silent = upstreamThat(() => new Promise<Response>(() => {}), { timeoutMs: 50 });
     expect(await silent.probe()).toEqual({ cause: "no answer in time" });
   });
@@ -176,7 +170,7 @@ describe("facts", () => {
 
 describe("lost and back", () => {
   test("are said once each, when the server is gone and when it answers again", async () => {
-    const port = await closedPort();
+    const port = await freePort();
     const upstream = upstreamAt(port);
     const said: string[] = [];
     upstream.on("lost", () => said.push("lost"));
@@ -233,7 +227,7 @@ describe("slots", () => {
   });
 
   test("no answer at all is an error", async () => {
-    const upstream = upstreamAt(await closedPort());
+    const upstream = upstreamAt(await freePort());
     expect(upstream.slots(AbortSignal.timeout(5000))).rejects.toThrow();
   });
 });

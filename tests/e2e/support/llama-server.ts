@@ -38,7 +38,7 @@ export interface LlamaSettings {
   readonly kv_unified?: boolean;
   /** `--batch-size`, in tokens. The server notices a client that left, or another request, between two batches. */
   readonly n_batch?: number;
-  /** `--threads`. One per core if not given. */
+  /** `--threads`. 1 if not given. */
   readonly "cpuparams.n_threads"?: number;
   /** `--cache-ram`, the host prompt cache in MiB: 0 for none. */
   readonly cache_ram_mib?: number;
@@ -94,6 +94,9 @@ const DEFAULTS = {
   n_parallel: 1,
   n_ctx: 131072,
   flash_attn_type: 1,
+  // Two servers often run at once, and threads that wait for each other spin: with two threads each on a machine of two
+  // cores, a prefill takes two to six times as long.
+  "cpuparams.n_threads": 1,
   endpoint_metrics: true,
   endpoint_slots: true,
   warmup: false,
