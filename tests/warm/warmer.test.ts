@@ -72,6 +72,7 @@ function say(
 ): Promise<string> {
   const sent = fetch(`${url}/v1/messages?beta=true`, {
     method: "POST",
+    keepalive: false,
     headers: {
       "content-type": "application/json",
       "user-agent": "claude-cli/2.1.332 (external, cli)",
@@ -193,6 +194,7 @@ describe("a request that arrives", () => {
     await first.left;
     const asked = await llama.next();
     expect(asked.isWarmUp).toBe(false);
+    await done(ended);
     expect(ended).toMatchObject([{ outcome: "aborted", pieces: 0 }]);
     await nothing();
     asked.answer();
@@ -222,7 +224,7 @@ describe("a request that arrives", () => {
     const { url, ended } = start();
     await turn(url);
     const warm = await warmUp();
-    await fetch(`${url}/props`);
+    await fetch(`${url}/props`, { keepalive: false });
     warm.answer();
     await done(ended);
     expect(ended).toMatchObject([{ outcome: "complete" }]);
