@@ -5,14 +5,19 @@ import { startProxy } from "./proxy/server.ts";
 import { Failures } from "./report/failures.ts";
 import type { ProgressTimes } from "./report/progress.ts";
 import { Report } from "./report/report.ts";
+import { observeBoth } from "./request/observer.ts";
 import type { RewriteSettings } from "./rewrite/pass.ts";
 import { SessionMemory } from "./session/memory.ts";
 import { RequestLines } from "./terminal/lines.ts";
 import type { LogFormat } from "./terminal/log.ts";
 import type { Output } from "./terminal/output.ts";
 import { formatSummary } from "./terminal/summary.ts";
+import { formatWarmUp } from "./terminal/warm-up.ts";
 import type { Address } from "./upstream/address.ts";
 import { type Answer, Upstream } from "./upstream/upstream.ts";
+import { Heads } from "./warm/heads.ts";
+import { WarmTotals } from "./warm/totals.ts";
+import { Warmer } from "./warm/warmer.ts";
 import { isInstance } from "./web/health.ts";
 import { Web } from "./web/web.ts";
 
@@ -20,6 +25,9 @@ export interface AppSettings extends GuardSettings, RewriteSettings {
   /** 0 takes a free one. */
   readonly port: number;
   readonly upstream: Address;
+  readonly warm: "auto" | "off";
+  /** Where the heads of prompts are kept; `undefined` keeps none. */
+  readonly headsFolder?: string | undefined;
   readonly logFormat: LogFormat;
   readonly verbose: boolean;
   readonly quiet: boolean;
@@ -59,14 +67,16 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
     progressTimes: settings.progressTimes,
   });
   const instance = crypto.randomUUID();
-  const web = new Web(report, instance);
+  const warmUps = new WarmTotals();
+  const web = new Web(report, instance, warmUps);
   report.listen(lines);
   report.listen(web);
+  const warmer = settings.warm === "auto" ? startWarmer() : undefined;
   const proxy = startProxy({
     ...settings,
     upstream,
     repair: createRepairs(settings, upstream, new SessionMemory()),
-    observer: report.observer,
+    observer: warmer ? observeBoth(report.observer, warmer) : report.observer,
     own: web.own,
   });
   return {
@@ -82,6 +92,7 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
       return formatSummary(report.totals, report.costliest.list());
     },
     async stop() {
+      warmer?.close();
       // Closes the port first, so that no page reconnects; a page's stream would otherwise keep the proxy running.
       const stopped = proxy.stop();
       web.close();
@@ -89,9 +100,25 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
       report.close();
     },
     async kill() {
+      warmer?.close();
       web.close();
       report.close();
       await proxy.kill();
     },
   };
+
+  function startWarmer(): Warmer {
+    const { headsFolder } = settings;
+    return new Warmer({
+      upstream,
+      heads: headsFolder === undefined ? undefined : new Heads(headsFolder),
+      listener: {
+        started: (warmUp) => warmUps.started(warmUp),
+        ended(warmUp, result) {
+          warmUps.ended(warmUp, result);
+          if (saysMore) log.withTag("warm-up").log(formatWarmUp(warmUp, result));
+        },
+      },
+    });
+  }
 }

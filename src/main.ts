@@ -1,6 +1,7 @@
 #!/usr/bin/env bun
 import { stripVTControlCharacters } from "node:util";
 import { renderUsage } from "citty";
+import { forget } from "./cli/forget.ts";
 import { command, type Options, readOptions, UsageError, version } from "./cli/options.ts";
 import { serve } from "./cli/serve.ts";
 import { foreign } from "./format/foreign.ts";
@@ -18,6 +19,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const options = readOptions(argv);
     if (options === "version") return print(version);
     if (options === "help") return print(await usage());
+    if (options === "forget") return print(await forget());
     return await run(options);
   } catch (error) {
     output.line(`cache-proxy: ${foreign((error as Error).message, 500)}`);

@@ -12,6 +12,8 @@ export interface Options {
   readonly allowHosts: readonly string[];
   readonly systemTurns: "fold" | "keep";
   readonly tools: "stable" | "keep";
+  readonly warm: "auto" | "off";
+  readonly remember: "on" | "off";
   readonly logFormat: "text" | "json";
   readonly verbose: boolean;
   readonly quiet: boolean;
@@ -50,6 +52,20 @@ const ARGS = {
     description:
       "Keep each session's tools in the order of their first appearance, or as the client sends them",
   },
+  warm: {
+    type: "enum",
+    options: ["auto", "off"],
+    default: "auto",
+    description: "Evaluate what the next request is known to contain while the server is idle, or never",
+  },
+  remember: {
+    type: "enum",
+    options: ["on", "off"],
+    default: "on",
+    description:
+      "Keep the start of each project's prompt (system prompt, tools, reminders) on disk, for the first request of a day",
+  },
+  forget: { type: "boolean", description: "Remove all that --remember keeps on disk, and exit" },
   "log-format": {
     type: "enum",
     options: ["text", "json"],
@@ -79,13 +95,14 @@ export class UsageError extends Error {
 }
 
 /**
- * Reads the arguments, without the program's own name; "help" and "version" win over everything else. Throws a `UsageError` with the
+ * Reads the arguments, without the program's own name; "help", "version" and "forget" win over everything else. Throws a `UsageError` with the
  * value seen and the values allowed.
  */
-export function readOptions(argv: readonly string[]): Options | "help" | "version" {
+export function readOptions(argv: readonly string[]): Options | "help" | "version" | "forget" {
   const flags = parseFlags(argv);
   if (flags.help) return "help";
   if (flags.version) return "version";
+  if (flags.forget) return "forget";
   const text = (name: keyof typeof ARGS): string => String(flags[name]);
   return Object.freeze({
     port: readPort(text("port")),
@@ -94,6 +111,8 @@ export function readOptions(argv: readonly string[]): Options | "help" | "versio
     allowHosts: ((flags["allow-host"] ?? []) as string[]).map((name) => readAllowedHost(name)),
     systemTurns: readChoice("system-turns", text("system-turns")) as Options["systemTurns"],
     tools: readChoice("tools", text("tools")) as Options["tools"],
+    warm: readChoice("warm", text("warm")) as Options["warm"],
+    remember: readChoice("remember", text("remember")) as Options["remember"],
     logFormat: readChoice("log-format", text("log-format")) as Options["logFormat"],
     verbose: flags.verbose === true,
     quiet: flags.quiet === true,
@@ -165,7 +184,10 @@ function readAllowedHost(value: string): string {
   throw new UsageError(`--allow-host ${show(value)}: must be a host name or address without scheme and port`);
 }
 
-function readChoice(name: "system-turns" | "tools" | "log-format", value: string): string {
+function readChoice(
+  name: "system-turns" | "tools" | "warm" | "remember" | "log-format",
+  value: string,
+): string {
   const { options } = ARGS[name];
   if ((options as readonly string[]).includes(value)) return value;
   throw new UsageError(`--${name} ${show(value)}: must be ${options.join(" or ")}`);

@@ -3,6 +3,7 @@ import type { ConsolaInstance } from "consola/core";
 import { type App, startApp } from "../app.ts";
 import { createLog } from "../terminal/log.ts";
 import type { Output } from "../terminal/output.ts";
+import { headsFolder } from "../warm/heads.ts";
 import { banner, exposureWarning, upstreamWarning } from "./banner.ts";
 import { type Options, UsageError } from "./options.ts";
 
@@ -27,7 +28,8 @@ export async function serve(options: Options, output: Output): Promise<number> {
 
 async function listen(options: Options, output: Output, log: ConsolaInstance): Promise<App> {
   try {
-    return startApp(options, output, log);
+    const folder = options.remember === "on" ? headsFolder(process.env, process.platform) : undefined;
+    return startApp({ ...options, headsFolder: folder }, output, log);
   } catch (error) {
     throw new Error(await whyNot(options, error as { code?: string; message: string }));
   }

@@ -37,6 +37,7 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
   if (!target) return refused(noTunnels(), observer);
   const refusal = refusalOf(request);
   if (refusal) return refused(refusal, observer);
+  observer.arrived?.(method);
   const body = await readBody(request, limits.requestBytes);
   if (body === TOO_LARGE) return refused(tooLarge(limits), observer);
   upstream.noteCredentials(headers);
@@ -49,6 +50,7 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
   const observation = observer.begin(described);
   if (repaired && before !== undefined)
     observation.rewritten({ before, after: repaired.body.length, notes: repaired.notes });
+  if (repaired) observation.sending?.(`${target.path}${target.query}`, repaired.body);
   signal.addEventListener("abort", () => observation.end("client_gone"));
   const call = sender.send({
     url: `${nameOf(upstream)}${target.path}${target.query}`,

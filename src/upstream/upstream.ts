@@ -3,7 +3,7 @@ import { type Asked, ask } from "./ask.ts";
 import { causeOf } from "./cause.ts";
 import { factsOf, isRouter, type ServerFacts, UNKNOWN_SERVER } from "./props.ts";
 import { settles } from "./settles.ts";
-import { type PrefillingSlot, readSlots } from "./slots.ts";
+import { type HeldSlot, type PrefillingSlot, readHeldSlots, readSlots } from "./slots.ts";
 
 /** `facts`: a llama-server's own; `status`: something answers, but not with llama-server's `/props`; `cause`: nothing answers. */
 export type Answer =
@@ -99,6 +99,46 @@ export class Upstream {
     return readSlots((await this.#ask("/slots", signal)).json);
   }
 
+  /** What each slot holds; `undefined` where the server does not say. Wakes a server that sleeps. Rejects when there is no answer. */
+  async held(signal: AbortSignal): Promise<HeldSlot[] | undefined> {
+    return readHeldSlots((await this.#ask("/slots", signal)).json);
+  }
+
+  /**
+   * Messages in OpenAI's shape as the chat template renders them; `undefined` where the server does not say. Rejects when there is no
+   * answer.
+   */
+  async rendered(question: object, prefix: string, signal: AbortSignal): Promise<string | undefined> {
+    const { json } = await this.#ask(`${prefix}/apply-template`, signal, question);
+    const { prompt } = (json ?? {}) as { prompt?: unknown };
+    return typeof prompt === "string" ? prompt : undefined;
+  }
+
+  /** Sends a request of our own to a path with its query. Rejects when there is no answer, and when the signal is aborted. */
+  async send(target: string, body: Uint8Array, signal: AbortSignal): Promise<Response> {
+    const headers = new Headers(this.#credentials);
+    headers.set("content-type", "application/json");
+    // https://docs.claude.com/en/api/versioning
+    headers.set("anthropic-version", "2023-06-01");
+    return await fetch(`${urlOf(this.address)}${target}`, {
+      method: "POST",
+      headers,
+      body: body as Uint8Array<ArrayBuffer>,
+      signal,
+      redirect: "manual",
+      keepalive: false,
+      timeout: false,
+      proxy: false,
+      verbose: false,
+    });
+  }
+
+  /** Notices a server that is gone or back, although no request needs it. Never rejects, and asks nothing that wakes a sleeping server. */
+  async watch(): Promise<void> {
+    const answer = await this.probe();
+    if (isDown(answer)) this.noteLost();
+  }
+
   // --- internal ---
 
   #knownOf({ prefix = "", model = "" }: Wanted): Known {
@@ -121,7 +161,7 @@ export class Upstream {
   async #read(known: Known, wanted: Wanted): Promise<void> {
     try {
       known.take(await this.#askProps(wanted));
-      if ("cause" in known.answer!) return;
+      if (isDown(known.answer!)) return;
       if (this.#isLost || known.hasChanged) this.#noteBack();
     } finally {
       known.asking = undefined;
@@ -144,8 +184,8 @@ export class Upstream {
     return this.#ask(`/props?model=${encodeURIComponent(model)}&autoload=false`, signal);
   }
 
-  #ask(path: string, signal: AbortSignal): Promise<Asked> {
-    return ask(this.address, path, signal, this.#credentials);
+  #ask(path: string, signal: AbortSignal, question?: object): Promise<Asked> {
+    return ask(this.address, path, signal, this.#credentials, question);
   }
 
   #noteBack(): void {
@@ -199,6 +239,11 @@ class Known {
     else return;
     this.#readAt = performance.now();
   }
+}
+
+/** A server that loads its model answers 503. */
+function isDown(answer: Answer): boolean {
+  return "cause" in answer || ("status" in answer && answer.status === 503);
 }
 
 const PASSING: ReadonlySet<number> = new Set([401, 403, 503]);

@@ -2,6 +2,7 @@ import type { Listener } from "../report/listener.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Report } from "../report/report.ts";
 import { totalsView } from "../report/stats.ts";
+import { WarmTotals } from "../warm/totals.ts";
 import { LiveFeed } from "./feed.ts";
 import type { Health } from "./health.ts";
 import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
@@ -12,11 +13,13 @@ export class Web implements Listener {
   /** Answers a request for the proxy itself; `undefined` for every path of the upstream. */
   readonly own: OwnHandler;
   readonly #report: Report;
+  readonly #warmUps: WarmTotals;
   readonly #feed = new LiveFeed();
 
   /** `instance` is this run's id in the health answer. */
-  constructor(report: Report, instance: string) {
+  constructor(report: Report, instance: string, warmUps: WarmTotals = new WarmTotals()) {
     this.#report = report;
+    this.#warmUps = warmUps;
     this.own = ownPages({
       health: () => Response.json({ status: "ok", instance } satisfies Health),
       metrics: () => this.#metrics(),
@@ -52,6 +55,7 @@ export class Web implements Listener {
       totals,
       running: running.size,
       failures: failures.count,
+      warmUps: this.#warmUps,
       startedAt: startedAt.getTime() / 1000,
     });
     return new Response(text, { headers: { "content-type": METRICS_TYPE } });

@@ -9,6 +9,8 @@ const DEFAULTS: Options = {
   allowHosts: [],
   systemTurns: "fold",
   tools: "stable",
+  warm: "auto",
+  remember: "on",
   logFormat: "text",
   verbose: false,
   quiet: false,
@@ -44,6 +46,8 @@ describe("readOptions", () => {
     ["two allowed hosts", ["--allow-host", "a", "--allow-host=b_c"], { allowHosts: ["a", "b_c"] }],
     ["system turns kept", ["--system-turns", "keep"], { systemTurns: "keep" }],
     ["tools kept", ["--tools=keep"], { tools: "keep" }],
+    ["no warm-ups", ["--warm", "off"], { warm: "off" }],
+    ["nothing remembered", ["--remember=off"], { remember: "off" }],
     ["JSON lines", ["--log-format", "json"], { logFormat: "json" }],
     ["verbose and quiet", ["--verbose", "--quiet"], { verbose: true, quiet: true }],
     [
@@ -61,6 +65,7 @@ describe("readOptions", () => {
     expect(readOptions(["--version"])).toBe("version");
     expect(readOptions(["--port", "none", "--help"])).toBe("help");
     expect(readOptions(["--verbose", "--version"])).toBe("version");
+    expect(readOptions(["--forget"])).toBe("forget");
   });
 
   test("the options are frozen", () => {

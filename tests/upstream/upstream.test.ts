@@ -231,3 +231,54 @@ describe("slots", () => {
     expect(upstream.slots(AbortSignal.timeout(5000))).rejects.toThrow();
   });
 });
+
+describe("watching", () => {
+  test("notices a server that is gone, one that loads its model, and one that is back", async () => {
+    const events: string[] = [];
+    const port = await freePort();
+    const upstream = upstreamAt(port);
+    upstream.on("lost", () => events.push("lost"));
+    upstream.on("back", () => events.push("back"));
+    await upstream.watch();
+    await upstream.watch();
+    expect(events).toEqual(["lost"]);
+    let isLoading = true;
+    serve(() => (isLoading ? new Response("", { status: 503 }) : Response.json(PROPS)), port);
+    await upstream.watch();
+    expect(events).toEqual(["lost"]);
+    isLoading = false;
+    await upstream.watch();
+    await upstream.watch();
+    expect(events).toEqual(["lost", "back"]);
+  });
+});
+
+describe("a request of our own", () => {
+  test("goes below the base path, with the last client's key", async () => {
+    const received: string[] = [];
+    const answers: Answers = async (request) => {
+      const { pathname, search } = new URL(request.url);
+      received.push(pathname + search, request.headers.get("x-api-key") ?? "", await request.text());
+      return new Response("fine");
+    };
+    const upstream = upstreamThat(answers, {}, "/llama");
+    upstream.noteCredentials(new Headers({ "x-api-key": "k" }));
+    const answer = await upstream.send(
+      "/v1/messages?beta=true",
+      Buffer.from("{}"),
+      new AbortController().signal,
+    );
+    expect(await answer.text()).toBe("fine");
+    expect(received).toEqual(["/llama/v1/messages?beta=true", "k", "{}"]);
+  });
+
+  test("asks for a rendered prompt", async () => {
+    const answers: Answers = async (request) => Response.json({ prompt: await request.text() });
+    const question = { messages: [] };
+    const { signal } = new AbortController();
+    expect(await upstreamThat(answers).rendered(question, "", signal)).toBe(JSON.stringify(question));
+    expect(await upstreamThat(() => Response.json({})).rendered(question, "", signal)).toBeUndefined();
+    const missing = upstreamThat(() => new Response("", { status: 404 }));
+    expect(await missing.rendered(question, "", signal)).toBeUndefined();
+  });
+});

@@ -10,9 +10,18 @@ export interface Proxy extends TestServer {
   messages(): string;
 }
 
-/** Starts the compiled binary on a free port in front of `upstream`. */
+/** Starts the compiled binary on a free port in front of `upstream`. It has no home, so it remembers nothing. */
 export async function startProxy(upstream: string, ...flags: string[]): Promise<Proxy> {
-  const child = startChild([BINARY, "--port", "0", "--upstream", upstream, ...flags], { env: {} });
+  return await startProxyWith({}, upstream, ...flags);
+}
+
+/** The same with an environment. */
+export async function startProxyWith(
+  env: Record<string, string>,
+  upstream: string,
+  ...flags: string[]
+): Promise<Proxy> {
+  const child = startChild([BINARY, "--port", "0", "--upstream", upstream, ...flags], { env });
   const [, origin = ""] = await within(
     10_000,
     child.said(/ANTHROPIC_BASE_URL=(http:\S+) .*claude/),
