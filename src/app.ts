@@ -11,7 +11,7 @@ import { RequestLines } from "./terminal/lines.ts";
 import type { LogFormat } from "./terminal/log.ts";
 import type { Output } from "./terminal/output.ts";
 import { formatSummary } from "./terminal/summary.ts";
-import type { Address } from "./upstream/address.ts";
+import { type Address, urlOf } from "./upstream/address.ts";
 import { type Answer, Upstream } from "./upstream/upstream.ts";
 import { isInstance } from "./web/health.ts";
 import { Web } from "./web/web.ts";
@@ -24,6 +24,10 @@ export interface AppSettings extends GuardSettings, RewriteSettings {
   readonly verbose: boolean;
   readonly quiet: boolean;
   readonly progressTimes?: Partial<ProgressTimes>;
+  /** Whether it runs until somebody stops it, and not just for one command; true if left out. */
+  readonly stays?: boolean;
+  /** Resolves when the upstream can take requests; for one that is known to be loading. Never rejects. */
+  readonly ready?: () => Promise<void>;
 }
 
 /** A running proxy with its report, its terminal lines and its pages. */
@@ -59,7 +63,11 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
     progressTimes: settings.progressTimes,
   });
   const instance = crypto.randomUUID();
-  const web = new Web(report, instance);
+  const web = new Web(report, {
+    instance,
+    upstream: urlOf(settings.upstream),
+    stays: settings.stays ?? true,
+  });
   report.listen(lines);
   report.listen(web);
   const proxy = startProxy({

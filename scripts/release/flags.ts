@@ -1,5 +1,5 @@
 import type { ArgDef, ArgsDef } from "citty";
-import { command } from "../../src/cli/options.ts";
+import { command } from "../../src/cli/commands.ts";
 
 /** A command-line flag, for the man page and the completions. */
 export interface Flag {

@@ -24,6 +24,8 @@ export interface ForwardSettings {
   readonly repair: Repair;
   readonly limits: Limits;
   readonly observer: Observer;
+  /** Resolves when the upstream can take requests; for one that is known to be loading. Never rejects. */
+  readonly ready?: (() => Promise<void>) | undefined;
 }
 
 /** One request's story: read, repair, send, answer. Rejects only when the client left before the end of its own body. */
@@ -53,6 +55,7 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
     headersFor(request, repaired),
     repaired?.body,
     `${nameOf(upstream)}${target.path}${target.query}`,
+    settings.ready?.(),
   );
   observation.sent();
   const sentAt = performance.now();
@@ -97,7 +100,9 @@ async function send(
   headers: Headers,
   body: Uint8Array | undefined,
   url: string,
+  ready: Promise<void> | undefined,
 ): Promise<Response> {
+  if (ready) await ready;
   const call = fetch(url, {
     method,
     headers,

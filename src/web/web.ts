@@ -14,11 +14,11 @@ export class Web implements Listener {
   readonly #report: Report;
   readonly #feed = new LiveFeed();
 
-  /** `instance` is this run's id in the health answer. */
-  constructor(report: Report, instance: string) {
+  /** `identity` goes into the health answer. */
+  constructor(report: Report, identity: Omit<Health, "status">) {
     this.#report = report;
     this.own = ownPages({
-      health: () => Response.json({ status: "ok", instance } satisfies Health),
+      health: () => Response.json({ status: "ok", ...identity } satisfies Health),
       metrics: () => this.#metrics(),
       stats: () => Response.json(report.stats()),
       events: () => this.#feed.connect(report.stats()),

@@ -4,7 +4,8 @@ import { fishCompletion } from "../../scripts/release/completions/fish.ts";
 import { zshCompletion } from "../../scripts/release/completions/zsh.ts";
 import { readFlags } from "../../scripts/release/flags.ts";
 import { manPage } from "../../scripts/release/man-page.ts";
-import { command, readOptions } from "../../src/cli/options.ts";
+import { command } from "../../src/cli/commands.ts";
+import { readOptions } from "../../src/cli/options.ts";
 
 const FACTS = {
   version: "1.2.3",
