@@ -14,22 +14,48 @@ export async function runInForeground(
   command: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
-  const child = Bun.spawn([...command], { env: { ...env }, stdio: ["inherit", "inherit", "inherit"] });
-  const stop = passSignals(child);
+  const job = new Job();
+  // Before the start: a signal that comes first must not end this process.
+  const stop = passSignals(job);
   try {
+    const child = Bun.spawn([...command], { env: { ...env }, stdio: ["inherit", "inherit", "inherit"] });
+    job.started(child);
     await child.exited;
+    return child.exitCode ?? 128 + (constants.signals[child.signalCode as NodeJS.Signals] ?? 0);
   } finally {
     stop();
   }
-  return child.exitCode ?? 128 + (constants.signals[child.signalCode as NodeJS.Signals] ?? 0);
 }
 
 // --- internal ---
 
+/** The command, as soon as it has started. */
+class Job {
+  #child: Bun.Subprocess | undefined;
+  /** Signals for it that came before. */
+  #early: NodeJS.Signals[] = [];
+
+  started(child: Bun.Subprocess): void {
+    this.#child = child;
+    for (const signal of this.#early) child.kill(signal);
+    this.followStop();
+  }
+
+  pass(signal: NodeJS.Signals): void {
+    if (this.#child) this.#child.kill(signal);
+    else this.#early.push(signal);
+  }
+
+  /** A command may stop itself only, as Claude Code does on Ctrl-Z; the user's shell waits for us. */
+  followStop(): void {
+    if (this.#child && isStopped(this.#child.pid)) process.kill(process.pid, "SIGTSTP");
+  }
+}
+
 type Handlers = Partial<Record<NodeJS.Signals, () => void>>;
 
-function passSignals(child: Bun.Subprocess): () => void {
-  const pass = (signal: NodeJS.Signals) => () => void child.kill(signal);
+function passSignals(job: Job): () => void {
+  const pass = (signal: NodeJS.Signals) => () => job.pass(signal);
   // The terminal sends these to the command too; from anywhere else they are for us to pass on.
   const hasTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   const fromKeyboard = (signal: NodeJS.Signals) => (hasTerminal ? () => {} : pass(signal));
@@ -40,8 +66,7 @@ function passSignals(child: Bun.Subprocess): () => void {
     SIGHUP: pass("SIGHUP"),
     // A shell that resumes the job resumes its process group; a command such as a shell may have moved to one of its own.
     SIGCONT: pass("SIGCONT"),
-    // A command may stop itself only, as Claude Code does on Ctrl-Z; the user's shell waits for us.
-    SIGCHLD: () => isStopped(child.pid) && process.kill(process.pid, "SIGTSTP"),
+    SIGCHLD: () => job.followStop(),
   };
   const entries = Object.entries(handlers).filter(([signal]) => signal in constants.signals);
   for (const [signal, handler] of entries) process.on(signal, handler);
