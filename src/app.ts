@@ -1,4 +1,5 @@
 import type { ConsolaInstance } from "consola/core";
+import pkg from "../package.json" with { type: "json" };
 import type { GuardSettings } from "./proxy/guard.ts";
 import { createRepairs } from "./proxy/repairs.ts";
 import { startProxy } from "./proxy/server.ts";
@@ -66,6 +67,9 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
   const web = new Web(report, {
     instance,
     upstream: urlOf(settings.upstream),
+    version: pkg.version,
+    system_turns: settings.systemTurns,
+    tools: settings.tools,
     stays: settings.stays ?? true,
   });
   report.listen(lines);

@@ -7,6 +7,9 @@ export interface Health {
   readonly status: "ok";
   /** Random, new in every run. */
   readonly instance: string;
+  readonly version: string;
+  readonly system_turns: "fold" | "keep";
+  readonly tools: "stable" | "keep";
   /** Where it forwards to, as one URL. */
   readonly upstream: string;
   /** False where it ends with the one command that it was started for. */

@@ -12,6 +12,7 @@ import { listen, refuseItself, surviveStrayErrors } from "../serve.ts";
 import { awaitUpstream, type ReadyServer } from "./await-upstream.ts";
 import { isClaudeCode, readSettings, settingsEnv, versionOf } from "./claude-code.ts";
 import { NOT_EXECUTABLE, NOT_FOUND, runInForeground } from "./command.ts";
+import { credentialsOf } from "./credentials.ts";
 import { launchClaudeCode, launchOther } from "./launch.ts";
 import { type LogFile, openLog } from "./log-file.ts";
 import type { RunOptions } from "./options.ts";
@@ -59,22 +60,12 @@ function refuse(code: number, program: string, output: Output): number {
   return code;
 }
 
-/** The user's key is that of llama-server's `--api-key`. */
-function credentials(env: Readonly<Record<string, string | undefined>>): Headers {
-  const { ANTHROPIC_AUTH_TOKEN: token, ANTHROPIC_API_KEY: key } = env;
-  return new Headers({
-    ...(token && { authorization: `Bearer ${token}` }),
-    ...(key && { "x-api-key": key }),
-  });
-}
-
 async function readyServer(
   options: RunOptions,
   server: OwnServer | undefined,
   output: Output,
 ): Promise<ReadyServer> {
-  const env = { ...process.env, ...settingsEnv(process.cwd(), process.env) };
-  const settings = { headers: credentials(env), output };
+  const settings = { headers: credentialsOf(), output };
   const address = server?.address ?? options.upstream;
   if (!options.dryRun) {
     const check = server && (() => server.checkStart());

@@ -1,0 +1,143 @@
+/** One request of the self-test, in the shape in which Claude Code 2.1.332 sends it. */
+export interface Step {
+  readonly id: StepId;
+  /** What is new in it, in words for the table. */
+  readonly title: string;
+  readonly body: Body;
+}
+
+export type StepId =
+  | "cold"
+  | "again"
+  | "header"
+  | "tool-loop"
+  | "system-turn"
+  | "tools"
+  | "message"
+  | "session"
+  | "control"
+  | "back";
+
+export interface Body {
+  readonly model: string;
+  readonly max_tokens: number;
+  readonly stream: boolean;
+  readonly system: readonly TextBlock[];
+  readonly tools: readonly object[];
+  readonly messages: readonly Message[];
+}
+
+interface TextBlock {
+  readonly type: "text";
+  readonly text: string;
+}
+
+interface Message {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string | readonly object[];
+}
+
+/**
+ * The requests in their order. `nonce` is part of the first words of the prompt, so that conversations with another nonce share nothing with
+ * it. The last but one, "control", must miss the cache; the last goes back to the conversation before it.
+ */
+export function steps(model: string, nonce: string): Step[] {
+  const first: Message[] = [user("Please read the notes and count the lines."), ENVIRONMENT];
+  const loop: Message[] = [...first, ...toolTurn("one")];
+  const told: Message[] = [...loop, ...toolTurn("two"), { role: "system", content: sentences(8, "news") }];
+  const done: Message[] = [...told, ...toolTurn("three")];
+  const more: Message[] = [
+    ...done,
+    assistant(
+      { type: "thinking", thinking: sentences(4, "thought four"), signature: "" },
+      text("There are two lines."),
+    ),
+    user("Now count the words too."),
+  ];
+  const make = (id: StepId, title: string, messages: readonly Message[], change: Change = {}): Step => ({
+    id,
+    title,
+    body: body(model, change.nonce ?? nonce, messages, change),
+  });
+  const grown = { tools: GROWN };
+  const other = { ...grown, header: "9e1" };
+  const session = [user("What does the main file do?"), ENVIRONMENT];
+  return [
+    make("cold", "first request", first),
+    make("again", "the same again", first),
+    make("header", "another billing header", first, { header: "4f2" }),
+    make("tool-loop", "next turn of a tool loop", loop),
+    make("system-turn", "a system turn after a tool result", told),
+    make("tools", "two more tools", done, grown),
+    make("message", "a new message after thinking", more, grown),
+    make("session", "a new session, other words", session, other),
+    make("control", "other first words (must miss)", session, { ...other, nonce: `${nonce} control` }),
+    make("back", "back to the session before", session, other),
+  ];
+}
+
+// --- internal ---
+
+interface Change {
+  readonly nonce?: string;
+  /** The digits of the header that differ between sessions. */
+  readonly header?: string;
+  readonly tools?: readonly object[];
+}
+
+function body(model: string, nonce: string, messages: readonly Message[], change: Change): Body {
+  const { header = "a1b", tools = TOOLS } = change;
+  return {
+    model,
+    max_tokens: 1,
+    stream: true,
+    system: [
+      text(`x-anthropic-billing-header: cc_version=2.1.332.${header}; cc_entrypoint=cli;`),
+      text(`You are taking part in self-test ${nonce}. ${sentences(30, "rules")}`),
+    ],
+    tools,
+    messages,
+  };
+}
+
+const text = (words: string): TextBlock => ({ type: "text", text: words });
+const user = (words: string): Message => ({ role: "user", content: [text(words)] });
+const assistant = (...content: readonly object[]): Message => ({ role: "assistant", content });
+
+/** The environment turn that follows the user's first words is the same in every session of a project. */
+const ENVIRONMENT: Message = { role: "system", content: [text(sentences(55, "environment"))] };
+
+function toolTurn(name: string): Message[] {
+  const id = `toolu_${name}`;
+  return [
+    assistant(
+      { type: "thinking", thinking: sentences(6, `thought ${name}`), signature: "" },
+      { type: "tool_use", id, name: "Read", input: { path: `${name}.txt` } },
+    ),
+    {
+      role: "user",
+      content: [{ type: "tool_result", tool_use_id: id, content: sentences(12, `result ${name}`) }],
+    },
+  ];
+}
+
+const TOOLS = ["Bash", "Edit", "Glob", "Read", "Task", "Write"].map(tool);
+/** Tools that Claude Code loads later are inserted in alphabetical order. */
+const GROWN = ["Bash", "Edit", "Fetch", "Glob", "Notebook", "Read", "Task", "Write"].map(tool);
+
+function tool(name: string): object {
+  const path = { type: "string", description: `What ${name} works on, as an absolute path.` };
+  return {
+    name,
+    description: `${name}: ${sentences(8, name)}`,
+    input_schema: { type: "object", properties: { path }, required: ["path"] },
+  };
+}
+
+/** Plain sentences of about 17 tokens each; `topic` makes those of different texts differ. */
+function sentences(count: number, topic: string): string {
+  return Array.from(
+    { length: count },
+    (_, index) => `Point ${index + 1} of ${topic} says what to do first, and then what to leave alone.`,
+  ).join(" ");
+}
