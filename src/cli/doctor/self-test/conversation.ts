@@ -12,11 +12,11 @@ export type StepId =
   | "header"
   | "tool-loop"
   | "system-turn"
-  | "tools"
   | "message"
   | "session"
   | "control"
-  | "back";
+  | "back"
+  | "tools";
 
 export interface Body {
   readonly model: string;
@@ -39,40 +39,31 @@ interface Message {
 
 /**
  * The requests in their order. `nonce` is part of the first words of the prompt, so that conversations with another nonce share nothing with
- * it. The last but one, "control", must miss the cache; the last goes back to the conversation before it.
+ * it. The step "control" must miss the cache; "back" returns to the conversation before it.
  */
 export function steps(model: string, nonce: string): Step[] {
   const first: Message[] = [user("Please read the notes and count the lines."), ENVIRONMENT];
   const loop: Message[] = [...first, ...toolTurn("one")];
   const told: Message[] = [...loop, ...toolTurn("two"), { role: "system", content: sentences(8, "news") }];
-  const done: Message[] = [...told, ...toolTurn("three")];
-  const more: Message[] = [
-    ...done,
-    assistant(
-      { type: "thinking", thinking: sentences(4, "thought four"), signature: "" },
-      text("There are two lines."),
-    ),
-    user("Now count the words too."),
-  ];
+  const more: Message[] = [...told, THOUGHTFUL_ANSWER, user("Now count the words too.")];
+  const session: Message[] = [user("What does the main file do?"), ENVIRONMENT];
+  const other = { header: "9e1" };
   const make = (id: StepId, title: string, messages: readonly Message[], change: Change = {}): Step => ({
     id,
     title,
     body: body(model, change.nonce ?? nonce, messages, change),
   });
-  const grown = { tools: GROWN };
-  const other = { ...grown, header: "9e1" };
-  const session = [user("What does the main file do?"), ENVIRONMENT];
   return [
     make("cold", "first request", first),
     make("again", "the same again", first),
     make("header", "another billing header", first, { header: "4f2" }),
     make("tool-loop", "next turn of a tool loop", loop),
     make("system-turn", "a system turn after a tool result", told),
-    make("tools", "two more tools", done, grown),
-    make("message", "a new message after thinking", more, grown),
+    make("message", "a new message after thinking", more),
     make("session", "a new session, other words", session, other),
-    make("control", "other first words (must miss)", session, { ...other, nonce: `${nonce} control` }),
+    make("control", "other first words (must miss)", session, { ...other, nonce: `control ${nonce}` }),
     make("back", "back to the session before", session, other),
+    make("tools", "two more tools", [...session, ...toolTurn("three")], { ...other, hasMoreTools: true }),
   ];
 }
 
@@ -82,11 +73,11 @@ interface Change {
   readonly nonce?: string;
   /** The digits of the header that differ between sessions. */
   readonly header?: string;
-  readonly tools?: readonly object[];
+  readonly hasMoreTools?: boolean;
 }
 
 function body(model: string, nonce: string, messages: readonly Message[], change: Change): Body {
-  const { header = "a1b", tools = TOOLS } = change;
+  const { header = "a1b", hasMoreTools = false } = change;
   return {
     model,
     max_tokens: 1,
@@ -95,7 +86,8 @@ function body(model: string, nonce: string, messages: readonly Message[], change
       text(`x-anthropic-billing-header: cc_version=2.1.332.${header}; cc_entrypoint=cli;`),
       text(`You are taking part in self-test ${nonce}. ${sentences(30, "rules")}`),
     ],
-    tools,
+    // Some templates show the tools before the system prompt.
+    tools: (hasMoreTools ? MORE_TOOLS : TOOLS).map((name) => tool(name, nonce)),
     messages,
   };
 }
@@ -106,6 +98,11 @@ const assistant = (...content: readonly object[]): Message => ({ role: "assistan
 
 /** The environment turn that follows the user's first words is the same in every session of a project. */
 const ENVIRONMENT: Message = { role: "system", content: [text(sentences(55, "environment"))] };
+
+const THOUGHTFUL_ANSWER = assistant(
+  { type: "thinking", thinking: sentences(4, "the last thought"), signature: "" },
+  text("There are two lines."),
+);
 
 function toolTurn(name: string): Message[] {
   const id = `toolu_${name}`;
@@ -121,15 +118,15 @@ function toolTurn(name: string): Message[] {
   ];
 }
 
-const TOOLS = ["Bash", "Edit", "Glob", "Read", "Task", "Write"].map(tool);
+const TOOLS = ["Bash", "Edit", "Glob", "Read", "Task", "Write"];
 /** Tools that Claude Code loads later are inserted in alphabetical order. */
-const GROWN = ["Bash", "Edit", "Fetch", "Glob", "Notebook", "Read", "Task", "Write"].map(tool);
+const MORE_TOOLS = ["Bash", "Edit", "Fetch", "Glob", "Notebook", "Read", "Task", "Write"];
 
-function tool(name: string): object {
+function tool(name: string, nonce: string): object {
   const path = { type: "string", description: `What ${name} works on, as an absolute path.` };
   return {
     name,
-    description: `${name}: ${sentences(8, name)}`,
+    description: `${name} of ${nonce}. ${sentences(8, name)}`,
     input_schema: { type: "object", properties: { path }, required: ["path"] },
   };
 }

@@ -113,27 +113,23 @@ function message(step: Measured | undefined, cold: Measured): Finding | undefine
   return ok("cache.new-message", seen);
 }
 
+const COMPARED: readonly (readonly [StepId, string])[] = [
+  ["session", "a new session"],
+  ["message", "a new message"],
+  ["tools", "a turn with new tools"],
+];
+
 /** The sentence that a user wants. */
 function verdict(direct: readonly Measured[], repaired: readonly Measured[]): Finding {
-  const pair = (id: StepId, what: string): string[] => {
-    const [with_, without] = [repaired, direct].map((steps) => steps.find((step) => step.id === id));
-    if (with_?.evaluated_tokens === undefined || !without) return [];
-    const instead =
-      without.failure ??
-      (without.evaluated_tokens === undefined ? undefined : grouped(without.evaluated_tokens));
-    return instead === undefined
-      ? []
-      : [`${what} evaluates ${grouped(with_.evaluated_tokens)} tokens instead of ${instead}`];
-  };
-  const parts = [
-    ...pair("session", "a new session"),
-    ...pair("tools", "a turn with new tools"),
-    ...pair("message", "a new message"),
-  ];
-  return ok(
-    "self-test.verdict",
-    parts.length > 0 ? `through cache-proxy ${parts.join("; ")}` : "no figures to compare",
-  );
+  const parts = COMPARED.flatMap(([id, what]) => {
+    const [without, through] = [direct, repaired].map((lane) => lane.find((step) => step.id === id));
+    if (through?.evaluated_tokens === undefined || !without) return [];
+    const instead = without.failure ? "" : ` instead of ${evaluated(without)}`;
+    return `${what} evaluates ${grouped(through.evaluated_tokens)} tokens${instead}`;
+  });
+  const failure = direct.find((step) => step.failure !== undefined)?.failure;
+  const without = failure === undefined ? "" : `; without it the server answers ${failure}`;
+  return ok("self-test.verdict", `through cache-proxy ${parts.join(", ")}${without}`);
 }
 
 function evaluated(step: Measured | undefined): string {
