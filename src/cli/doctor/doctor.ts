@@ -49,16 +49,19 @@ async function testCache(
   headers: Headers,
   output: Output,
 ): Promise<SelfTest | Finding | undefined> {
-  if (!options.selfTest || observed.status !== 200) return undefined;
   const { slots, facts, models } = observed;
+  if (!options.selfTest || observed.cause !== undefined || observed.status === 401 || observed.status === 503)
+    return undefined;
+  if (observed.isRouter)
+    return skipped("it could make the router load a model", "pass the address of the model's own server");
+  if (!facts) return skipped("the server does not say what it is", "pass llama-server's own address");
   if (slots && slots.busy > 0)
     return skipped("the server is busy with a request", "run doctor again when it is idle");
-  if (facts?.sleeping)
+  if (facts.sleeping)
     return skipped("the server sleeps, and the self-test would wake it", "send a request first");
-  const needed = 6_000;
-  if (facts?.context !== undefined && facts.context < needed)
+  if (facts.context !== undefined && facts.context < LONGEST)
     return skipped(
-      `its requests of ${grouped(needed)} tokens do not fit into a slot`,
+      `its requests of ${grouped(LONGEST)} tokens do not fit into a slot`,
       "use a larger --ctx-size",
     );
   output.line(`The self-test evaluates about ${grouped(SELF_TEST_TOKENS)} prompt tokens.`);
@@ -68,10 +71,13 @@ async function testCache(
   return await interruptible((signal) =>
     runSelfTest({
       ...{ upstream: options.upstream, headers, output, signal },
-      model: models[0] ?? facts?.model ?? "default",
+      model: models[0] ?? facts.model ?? "default",
     }),
   );
 }
+
+/** Prompt tokens of its longest request, with room to spare. */
+const LONGEST = 8_000;
 
 function skipped(why: string, advice: string): Finding {
   return note("self-test.run", `the self-test did not run: ${why}`, advice);

@@ -14,6 +14,7 @@ export type StepId =
   | "system-turn"
   | "message"
   | "session"
+  | "day"
   | "control"
   | "back"
   | "tools";
@@ -42,11 +43,13 @@ interface Message {
  * it. The step "control" must miss the cache; "back" returns to the conversation before it.
  */
 export function steps(model: string, nonce: string): Step[] {
-  const first: Message[] = [user("Please read the notes and count the lines."), ENVIRONMENT];
+  const first: Message[] = [user("Please read the notes and count the lines."), environment("today")];
   const loop: Message[] = [...first, ...toolTurn("one")];
   const told: Message[] = [...loop, ...toolTurn("two"), { role: "system", content: sentences(8, "news") }];
   const more: Message[] = [...told, THOUGHTFUL_ANSWER, user("Now count the words too.")];
-  const session: Message[] = [user("What does the main file do?"), ENVIRONMENT];
+  const session: Message[] = [user("What does the main file do?"), environment("today")];
+  // The header stays changed, as it does when a session is continued.
+  const continued = { header: "4f2" };
   const other = { header: "9e1" };
   const make = (id: StepId, title: string, messages: readonly Message[], change: Change = {}): Step => ({
     id,
@@ -56,11 +59,12 @@ export function steps(model: string, nonce: string): Step[] {
   return [
     make("cold", "first request", first),
     make("again", "the same again", first),
-    make("header", "another billing header", first, { header: "4f2" }),
-    make("tool-loop", "next turn of a tool loop", loop),
-    make("system-turn", "a system turn after a tool result", told),
-    make("message", "a new message after thinking", more),
+    make("header", "another billing header", first, continued),
+    make("tool-loop", "next turn of a tool loop", loop, continued),
+    make("system-turn", "a system turn after a tool result", told, continued),
+    make("message", "a new message after thinking", more, continued),
     make("session", "a new session, other words", session, other),
+    make("day", "a new session on another day", [user("Hello."), environment("another day")], other),
     make("control", "other first words (must miss)", session, { ...other, nonce: `control ${nonce}` }),
     make("back", "back to the session before", session, other),
     make("tools", "two more tools", [...session, ...toolTurn("three")], { ...other, hasMoreTools: true }),
@@ -84,7 +88,7 @@ function body(model: string, nonce: string, messages: readonly Message[], change
     stream: true,
     system: [
       text(`x-anthropic-billing-header: cc_version=2.1.332.${header}; cc_entrypoint=cli;`),
-      text(`You are taking part in self-test ${nonce}. ${sentences(30, "rules")}`),
+      text(`You are taking part in self-test ${nonce}. ${sentences(20, "rules")}`),
     ],
     // Some templates show the tools before the system prompt.
     tools: (hasMoreTools ? MORE_TOOLS : TOOLS).map((name) => tool(name, nonce)),
@@ -96,8 +100,10 @@ const text = (words: string): TextBlock => ({ type: "text", text: words });
 const user = (words: string): Message => ({ role: "user", content: [text(words)] });
 const assistant = (...content: readonly object[]): Message => ({ role: "assistant", content });
 
-/** The environment turn that follows the user's first words is the same in every session of a project. */
-const ENVIRONMENT: Message = { role: "system", content: [text(sentences(55, "environment"))] };
+/** The turn that follows the user's first words is the same in every session of a project, and of about this length (9 259 characters). */
+function environment(day: string): Message {
+  return { role: "system", content: [text(sentences(120, day))] };
+}
 
 const THOUGHTFUL_ANSWER = assistant(
   { type: "thinking", thinking: sentences(4, "the last thought"), signature: "" },

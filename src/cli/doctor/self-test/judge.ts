@@ -30,7 +30,7 @@ export function judge({ direct, repaired, aborted }: SelfTest): Finding[] {
     ok("server.cached-tokens", "answers report cached and evaluated tokens"),
     control(by("control")),
     warm(by("again"), cold),
-    session(by("session"), cold),
+    checkpoints(by("session"), by("day"), cold),
     back(by("back"), cold),
     message(by("message"), cold),
   ].filter((finding) => finding !== undefined);
@@ -44,6 +44,8 @@ const TOO_MUCH = 0.5;
 const DENSE_TOKENS = 120;
 /** Evaluated by a new session where checkpoints are 256 tokens apart: at most that much, and what follows it. */
 const FINE_TOKENS = 700;
+/** On another day the tools and the system prompt, nearly half of the prompt, are the same. */
+const COARSE_SHARE = 0.9;
 
 function unreported({ title }: Measured): Finding {
   return problem(
@@ -79,14 +81,16 @@ function warm(step: Measured | undefined, cold: Measured): Finding {
   );
 }
 
-function session(step: Measured | undefined, cold: Measured): Finding {
+/** A server of the second kind goes back to checkpoints only; with one at the start of the first turn another day shares the head. */
+function checkpoints(session: Measured | undefined, day: Measured | undefined, cold: Measured): Finding {
   const id = "cache.checkpoints";
-  const count = step?.evaluated_tokens;
-  const seen = `a new session evaluates ${evaluated(step)} of ${tokens(cold)} tokens`;
+  const count = session?.evaluated_tokens;
+  const seen = `a new session evaluates ${evaluated(session)} of ${tokens(cold)} tokens, and ${evaluated(day)} on another day`;
   if (count === undefined) return note(id, "a new session could not be measured");
   if (count <= DENSE_TOKENS) return ok(id, `${seen}: the server goes back to any token`);
-  if (count <= FINE_TOKENS)
-    return ok(id, `${seen}: the server goes back to checkpoints, and they are close enough`);
+  const share = shareOf(day) ?? 0;
+  if (count <= FINE_TOKENS && share < COARSE_SHARE)
+    return ok(id, `${seen}: the server goes back to checkpoints that are close enough`);
   return problem(
     id,
     `${seen}: the model is hybrid or has a sliding window, and its checkpoints are far apart`,
@@ -123,8 +127,8 @@ const COMPARED: readonly (readonly [StepId, string])[] = [
 function verdict(direct: readonly Measured[], repaired: readonly Measured[]): Finding {
   const parts = COMPARED.flatMap(([id, what]) => {
     const [without, through] = [direct, repaired].map((lane) => lane.find((step) => step.id === id));
-    if (through?.evaluated_tokens === undefined || !without) return [];
-    const instead = without.failure ? "" : ` instead of ${evaluated(without)}`;
+    if (through?.evaluated_tokens === undefined) return [];
+    const instead = without?.evaluated_tokens === undefined ? "" : ` instead of ${evaluated(without)}`;
     return `${what} evaluates ${grouped(through.evaluated_tokens)} tokens${instead}`;
   });
   const failure = direct.find((step) => step.failure !== undefined)?.failure;

@@ -44,7 +44,7 @@ export function repairedLane(upstream: Upstream, headers: Headers): Lane {
 const PATH = "/v1/messages";
 /** Two sessions: the second one begins with the step "session". */
 const SESSIONS = ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"] as const;
-const SECOND: ReadonlySet<StepId> = new Set(["session", "control", "back", "tools"]);
+const SECOND: ReadonlySet<StepId> = new Set(["session", "day", "control", "back", "tools"]);
 
 function encode({ body }: Step): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(body));
