@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { bashCompletion } from "../../scripts/release/completions/bash.ts";
 import { fishCompletion } from "../../scripts/release/completions/fish.ts";
 import { zshCompletion } from "../../scripts/release/completions/zsh.ts";
-import { readFlags } from "../../scripts/release/flags.ts";
+import { readFlags, readSubcommands } from "../../scripts/release/flags.ts";
 import { manPage } from "../../scripts/release/man-page.ts";
 import { command } from "../../src/cli/commands.ts";
 import { readOptions } from "../../src/cli/options.ts";
@@ -39,6 +39,14 @@ describe("the man page", () => {
     }
   });
 
+  test("has a section for every command, with its own flags", () => {
+    for (const { name, flags } of readSubcommands()) {
+      const section = page.split(`.Ss ${name}\n`)[1]?.split(/^\.S[hs]/m)[0] ?? "";
+      for (const flag of flags)
+        expect(section.replaceAll("\\-", "-")).toMatch(new RegExp(`-${flag.name}\\b`));
+    }
+  });
+
   test("has the version, and the date of the commit, not of the build", () => {
     expect(page).toContain(".Dd November 23, 2026\n");
     expect(page).toContain(".Os cache-proxy 1.2.3\n");
@@ -70,6 +78,12 @@ describe("bash completion", () => {
     ],
     [["--port", ""], []],
     [["--quiet", "--verb"], ["--verbose"]],
+    [["d"], ["doctor"]],
+    [["run", "--dr"], ["--dry-run"]],
+    [["run", "--shell", "f"], ["fish"]],
+    [["run", "--wait", "--", "compge"], ["compgen"]],
+    [["doctor", "--no"], ["--no-self-test"]],
+    [["doctor", "--dr"], []],
   ];
   test.skipIf(!Bun.which("bash")).each(cases)("completes %p to %p", async (typed, want) => {
     const words = ["cache-proxy", ...typed].map((word) => `'${word}'`).join(" ");
@@ -98,6 +112,9 @@ describe("fish completion", () => {
     ["cache-proxy --tools ", ["keep", "stable"]],
     ["cache-proxy --log-format=j", ["--log-format=json"]],
     ["cache-proxy --port ", []],
+    ["cache-proxy d", ["doctor"]],
+    ["cache-proxy run --dr", ["--dry-run"]],
+    ["cache-proxy doctor --no", ["--no-self-test"]],
   ];
   test.skipIf(!Bun.which("fish")).each(cases)("completes %p to %p", async (line, want) => {
     const { output, exitCode } = await run(

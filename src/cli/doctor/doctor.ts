@@ -64,7 +64,7 @@ async function testCache(
       `its requests of ${grouped(LONGEST)} tokens do not fit into a slot`,
       "use a larger --ctx-size",
     );
-  output.line(`The self-test evaluates about ${grouped(SELF_TEST_TOKENS)} prompt tokens.`);
+  output.line(`The self-test evaluates at most about ${grouped(SELF_TEST_TOKENS)} prompt tokens.`);
   const displaces = slots !== undefined && slots.held > 0 && slots.held === slots.total;
   if (displaces && !options.yes && !(await agrees(slots.total)))
     return skipped("it would displace what the server has cached", "pass --yes to run it anyway");
