@@ -1,4 +1,5 @@
 import type { ConsolaInstance } from "consola/core";
+import pkg from "../package.json" with { type: "json" };
 import type { GuardSettings } from "./proxy/guard.ts";
 import { createRepairs } from "./proxy/repairs.ts";
 import { startProxy } from "./proxy/server.ts";
@@ -13,7 +14,7 @@ import type { LogFormat } from "./terminal/log.ts";
 import type { Output } from "./terminal/output.ts";
 import { formatSummary } from "./terminal/summary.ts";
 import { formatWarmUp } from "./terminal/warm-up.ts";
-import type { Address } from "./upstream/address.ts";
+import { type Address, urlOf } from "./upstream/address.ts";
 import { type Answer, Upstream } from "./upstream/upstream.ts";
 import { Heads } from "./warm/heads.ts";
 import { WarmTotals } from "./warm/totals.ts";
@@ -32,6 +33,10 @@ export interface AppSettings extends GuardSettings, RewriteSettings {
   readonly verbose: boolean;
   readonly quiet: boolean;
   readonly progressTimes?: Partial<ProgressTimes>;
+  /** Whether it runs until somebody stops it, and not just for one command; true if left out. */
+  readonly stays?: boolean;
+  /** Resolves when the upstream can take requests; for one that is known to be loading. Never rejects. */
+  readonly ready?: () => Promise<void>;
 }
 
 /** A running proxy with its report, its terminal lines and its pages. */
@@ -68,7 +73,15 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
   });
   const instance = crypto.randomUUID();
   const warmUps = new WarmTotals();
-  const web = new Web(report, instance, warmUps);
+  const identity = {
+    instance,
+    upstream: urlOf(settings.upstream),
+    version: pkg.version,
+    system_turns: settings.systemTurns,
+    tools: settings.tools,
+    stays: settings.stays ?? true,
+  };
+  const web = new Web(report, identity, warmUps);
   report.listen(lines);
   report.listen(web);
   const warmer = settings.warm === "auto" ? startWarmer() : undefined;

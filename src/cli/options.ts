@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { parseArgs } from "node:util";
-import { type ArgsDef, defineCommand } from "citty";
+import type { ArgsDef } from "citty";
 import pkg from "../../package.json" with { type: "json" };
 import type { Address } from "../upstream/address.ts";
 
@@ -20,7 +20,7 @@ export interface Options {
 }
 
 /** The one table of flags and defaults: help, man page and completions are rendered from it. */
-const ARGS = {
+export const ARGS = {
   port: {
     type: "string",
     default: "8081",
@@ -81,12 +81,6 @@ const ARGS = {
   version: { type: "boolean", description: "Print the version" },
 } as const satisfies ArgsDef;
 
-/** The definition that `--help`, the man page and the shell completions are rendered from. */
-export const command = defineCommand({
-  meta: { name: pkg.name, version: pkg.version, description: pkg.description },
-  args: ARGS,
-});
-
 export const version: string = pkg.version;
 
 /** Wrong usage of the command: the message is one line for the user, the exit code 2. */
@@ -99,12 +93,20 @@ export class UsageError extends Error {
  * value seen and the values allowed.
  */
 export function readOptions(argv: readonly string[]): Options | "help" | "version" | "forget" {
-  const flags = parseFlags(argv);
+  const flags = parseFlags(argv, ARGS);
   if (flags.help) return "help";
   if (flags.version) return "version";
   if (flags.forget) return "forget";
+  return Object.freeze(optionsFrom(flags));
+}
+
+/** The values of the flags by name, as they were given or by default. */
+export type Flags = Readonly<Record<string, unknown>>;
+
+/** Checks the values of the flags in `ARGS`. Throws a `UsageError`. */
+export function optionsFrom(flags: Flags): Options {
   const text = (name: keyof typeof ARGS): string => String(flags[name]);
-  return Object.freeze({
+  return {
     port: readPort(text("port")),
     host: readHost(text("host")),
     upstream: readUpstream(text("upstream")),
@@ -116,21 +118,22 @@ export function readOptions(argv: readonly string[]): Options | "help" | "versio
     logFormat: readChoice("log-format", text("log-format")) as Options["logFormat"],
     verbose: flags.verbose === true,
     quiet: flags.quiet === true,
-  });
+  };
 }
 
-// --- internal ---
-
-/** Uses node:util's parser in strict mode: citty's own ignores unknown flags (`--prot=5` would keep 8081). */
-function parseFlags(argv: readonly string[]): Record<string, unknown> {
+/**
+ * Reads flags by a table such as `ARGS`. Uses node:util's parser in strict mode: citty's own ignores unknown flags (`--prot=5` would keep
+ * 8081). Throws a `UsageError`.
+ */
+export function parseFlags(argv: readonly string[], table: ArgsDef): Flags {
   const options = Object.fromEntries(
-    Object.entries(ARGS).map(([name, arg]) => [
+    Object.entries(table).map(([name, arg]) => [
       name,
       {
         type: arg.type === "boolean" ? ("boolean" as const) : ("string" as const),
         multiple: name === "allow-host",
-        ...("alias" in arg ? { short: arg.alias } : {}),
-        ...("default" in arg ? { default: arg.default } : {}),
+        ...("alias" in arg ? { short: String(arg.alias) } : {}),
+        ...("default" in arg ? { default: arg.default as string } : {}),
       },
     ]),
   );
@@ -146,20 +149,15 @@ function parseFlags(argv: readonly string[]): Record<string, unknown> {
   }
 }
 
-function readPort(value: string): number {
+/** Reads `--port`. Throws a `UsageError`. */
+export function readPort(value: string): number {
   const port = Number(value);
   if (/^\d+$/.test(value) && port <= 65535) return port;
   throw new UsageError(`--port ${show(value)}: must be a whole number from 0 to 65535`);
 }
 
-/** Accepts bare names and addresses only; an IPv6 address may have brackets. */
-function readHost(value: string): string {
-  const host = value.replace(/^\[(.*)\]$/, "$1");
-  if (/^[A-Za-z0-9.:_%-]+$/.test(host)) return host;
-  throw new UsageError(`--host ${show(value)}: must be an IP address or a host name`);
-}
-
-function readUpstream(value: string): Address {
+/** Reads `--upstream`. Throws a `UsageError`. */
+export function readUpstream(value: string): Address {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (!url || (url.protocol !== "http:" && url.protocol !== "https:")) {
     throw new UsageError(
@@ -173,6 +171,15 @@ function readUpstream(value: string): Address {
     );
   }
   return { origin: url.origin, basePath: url.pathname.replace(/\/+$/, "") };
+}
+
+// --- internal ---
+
+/** Accepts bare names and addresses only; an IPv6 address may have brackets. */
+function readHost(value: string): string {
+  const host = value.replace(/^\[(.*)\]$/, "$1");
+  if (/^[A-Za-z0-9.:_%-]+$/.test(host)) return host;
+  throw new UsageError(`--host ${show(value)}: must be an IP address or a host name`);
 }
 
 function readAllowedHost(value: string): string {

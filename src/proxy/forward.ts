@@ -26,6 +26,8 @@ export interface ForwardSettings {
   readonly limits: Limits;
   readonly observer: Observer;
   readonly sender: Sender;
+  /** Resolves when the upstream can take requests; for one that is known to be loading. Never rejects. */
+  readonly ready?: (() => Promise<void>) | undefined;
 }
 
 /** One request's story: read, repair, send, answer. Rejects only when the client left before the end of its own body. */
@@ -58,6 +60,7 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
     headers: headersFor(request, repaired),
     body: repaired?.body,
     signal,
+    ready: settings.ready?.(),
   });
   observation.sent();
   const sentAt = performance.now();

@@ -16,12 +16,12 @@ export class Web implements Listener {
   readonly #warmUps: WarmTotals;
   readonly #feed = new LiveFeed();
 
-  /** `instance` is this run's id in the health answer. */
-  constructor(report: Report, instance: string, warmUps: WarmTotals = new WarmTotals()) {
+  /** `identity` goes into the health answer. */
+  constructor(report: Report, identity: Omit<Health, "status">, warmUps: WarmTotals = new WarmTotals()) {
     this.#report = report;
     this.#warmUps = warmUps;
     this.own = ownPages({
-      health: () => Response.json({ status: "ok", instance } satisfies Health),
+      health: () => Response.json({ status: "ok", ...identity } satisfies Health),
       metrics: () => this.#metrics(),
       stats: () => Response.json(report.stats()),
       events: () => this.#feed.connect(report.stats()),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import pkg from "../../package.json" with { type: "json" };
-import { command, type Options, readOptions, UsageError, version } from "../../src/cli/options.ts";
+import { command } from "../../src/cli/commands.ts";
+import { type Options, readOptions, UsageError, version } from "../../src/cli/options.ts";
 
 const DEFAULTS: Options = {
   port: 8081,
