@@ -7,6 +7,7 @@ import { toolOrder } from "./passes/tool-order.ts";
 import { type Document, scan, textOf, Unscannable } from "./scan.ts";
 import { type CompiledShape, compile, mergeShapes, type Shape } from "./shape.ts";
 import { splice } from "./splice.ts";
+import { START_SHAPE, startOf } from "./start.ts";
 
 /** Every repair. Their order is the order of their notes and of their insertions at the same place. */
 const PASSES: readonly Pass[] = [billingHeader, billingHeaderInMessage, systemTurns, toolOrder];
@@ -76,9 +77,9 @@ export function rewrite(
 // --- internal ---
 
 /** Reported of every body: the facts, and the keys that must not be there twice, whichever passes apply. */
-const EVERY_BODY: Shape = {
-  members: { model: {}, stream: {}, tools: { each: {} }, system: {}, messages: {} },
-};
+const EVERY_BODY: Shape = mergeShapes(START_SHAPE, {
+  members: { model: {}, stream: {}, tools: { each: {} } },
+});
 
 /** The shape of every combination of passes that was needed so far. */
 const SHAPES = new Map<string, CompiledShape>();
@@ -90,12 +91,14 @@ function shapeFor(passes: readonly Pass[]): CompiledShape {
   return shape;
 }
 
-function factsOf({ bytes, root }: Document): BodyFacts {
+function factsOf(document: Document): BodyFacts {
+  const { bytes, root } = document;
   const { model, stream, tools } = root.members;
   return {
     model: model?.kind === "string" ? textOf(bytes, model) : undefined,
     stream: stream?.kind === "atom" ? bytes[stream.start] === 0x74 /* t of true */ : undefined,
     tools: tools?.kind === "array" ? tools.items.length : undefined,
+    start: startOf(document),
   };
 }
 
