@@ -15,7 +15,7 @@ export function createRepairs(settings: RewriteSettings, upstream: Upstream, mem
     const scanned = readBody(body, head.endpoint?.shape, settings);
     const { strictAlternation, vision } = await serverFor(scanned, head, upstream);
     // No await from here on: of two concurrent requests of one session, the second must see the first one's order.
-    const key = conversationOf(head);
+    const key = memoryKey(head);
     const known = (key !== undefined && memory.get(key).toolOrder) || [];
     const rewritten = rewrite(scanned, { strictAlternation, vision, toolOrder: namesIn(known) });
     if (key !== undefined && rewritten.toolOrder)
@@ -27,7 +27,7 @@ export function createRepairs(settings: RewriteSettings, upstream: Upstream, mem
 // --- internal ---
 
 /** A subagent has its session's id but tools and a history of its own. */
-function conversationOf({ headers }: RequestHead): string | undefined {
+function memoryKey({ headers }: RequestHead): string | undefined {
   const { session, agent_id: agent } = readCaller(headers, undefined);
   return session !== undefined && agent !== undefined ? `${session}/${agent}` : session;
 }

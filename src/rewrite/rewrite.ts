@@ -8,6 +8,7 @@ import { unreadableBlocks, unseenImages, unseenInputImages } from "./passes/unre
 import { type Document, scan, textOf, Unscannable } from "./scan.ts";
 import { type CompiledShape, compile, mergeShapes, type Shape } from "./shape.ts";
 import { splice } from "./splice.ts";
+import { START_SHAPE, startOf } from "./start.ts";
 import { replaceLoneSurrogates } from "./surrogates.ts";
 
 /**
@@ -121,9 +122,9 @@ function isSameMemory(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 /** Reported of every body: the facts, and the keys that must not be there twice, whichever passes apply. */
-const EVERY_BODY: Shape = {
-  members: { model: {}, stream: {}, tools: { each: {} }, system: {}, messages: {} },
-};
+const EVERY_BODY: Shape = mergeShapes(START_SHAPE, {
+  members: { model: {}, stream: {}, tools: { each: {} } },
+});
 
 /** The shape of every combination of passes that was needed so far. */
 const SHAPES = new Map<string, CompiledShape>();
@@ -135,12 +136,14 @@ function shapeFor(passes: readonly Pass[]): CompiledShape {
   return shape;
 }
 
-function factsOf({ bytes, root }: Document): BodyFacts {
+function factsOf(document: Document): BodyFacts {
+  const { bytes, root } = document;
   const { model, stream, tools } = root.members;
   return {
     model: model?.kind === "string" ? textOf(bytes, model) : undefined,
     stream: stream?.kind === "atom" ? bytes[stream.start] === 0x74 /* t of true */ : undefined,
     tools: tools?.kind === "array" ? tools.items.length : undefined,
+    start: startOf(document),
   };
 }
 
