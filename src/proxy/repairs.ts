@@ -17,7 +17,12 @@ export function createRepairs(settings: RewriteSettings, upstream: Upstream, mem
     // No await from here on: of two concurrent requests of one session, the second must see the first one's order.
     const key = memoryKey(head);
     const known = (key !== undefined && memory.get(key).toolOrder) || [];
-    const rewritten = rewrite(scanned, { strictAlternation, vision, toolOrder: namesIn(known) });
+    const rewritten = rewrite(scanned, {
+      strictAlternation,
+      vision,
+      isClaudeCode: isClaudeCode(head),
+      toolOrder: namesIn(known),
+    });
     if (key !== undefined && rewritten.toolOrder)
       memory.update(key, { toolOrder: remember(known, rewritten.toolOrder) });
     return rewritten;
@@ -25,6 +30,10 @@ export function createRepairs(settings: RewriteSettings, upstream: Upstream, mem
 }
 
 // --- internal ---
+
+function isClaudeCode({ headers }: RequestHead): boolean {
+  return headers.get("user-agent")?.startsWith("claude-cli/") === true;
+}
 
 /** A subagent has its session's id but tools and a history of its own. */
 function memoryKey({ headers }: RequestHead): string | undefined {

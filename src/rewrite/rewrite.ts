@@ -2,6 +2,7 @@ import type { ApiShape } from "../request/endpoints.ts";
 import type { BodyFacts } from "../request/request.ts";
 import type { Findings, Pass, RewriteContext, RewriteSettings } from "./pass.ts";
 import { billingHeader, billingHeaderInMessage, billingHeaderInResponses } from "./passes/billing-header.ts";
+import { projectParagraphs } from "./passes/project-paragraphs.ts";
 import { systemTurns } from "./passes/system-turns.ts";
 import { toolOrder } from "./passes/tool-order.ts";
 import { unreadableBlocks, unseenImages, unseenInputImages } from "./passes/unreadable.ts";
@@ -11,11 +12,8 @@ import { splice } from "./splice.ts";
 import { START_SHAPE, startOf } from "./start.ts";
 import { replaceLoneSurrogates } from "./surrogates.ts";
 
-/**
- * The repairs that change what later ones may move. Where they have edits, these are applied and the body is scanned again: it is
- * one with an image for a model without vision, or with a document.
- */
-const FIRST: readonly Pass[] = [unreadableBlocks, unseenImages, unseenInputImages];
+/** The repairs that change what later ones may move. Where they have edits, these are applied and the body is scanned again. */
+const FIRST: readonly Pass[] = [unreadableBlocks, unseenImages, unseenInputImages, projectParagraphs];
 
 /** All other repairs. Their order is the order of their notes and of their insertions at the same place. */
 const SECOND: readonly Pass[] = [
