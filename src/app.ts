@@ -126,9 +126,13 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
       upstream,
       heads: headsFolder === undefined ? undefined : new Heads(headsFolder),
       listener: {
-        started: (warmUp) => warmUps.started(warmUp),
+        started(warmUp) {
+          warmUps.started(warmUp);
+          web.warmUpsChanged();
+        },
         ended(warmUp, result) {
           warmUps.ended(warmUp, result);
+          web.warmUpsChanged();
           if (saysMore) log.withTag("warm-up").log(formatWarmUp(warmUp, result));
         },
       },

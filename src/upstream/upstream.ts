@@ -133,10 +133,14 @@ export class Upstream {
     });
   }
 
-  /** Notices a server that is gone or back, although no request needs it. Never rejects, and asks nothing that wakes a sleeping server. */
-  async watch(): Promise<void> {
+  /**
+   * Notices a server that is gone or back, although no request needs it. Never rejects, and asks nothing that wakes a sleeping server.
+   * Resolves with whether watching makes sense: whether nothing answers, or a llama-server does.
+   */
+  async watch(): Promise<boolean> {
     const answer = await this.probe();
     if (isDown(answer)) this.noteLost();
+    return "facts" in answer || isDown(answer);
   }
 
   // --- internal ---

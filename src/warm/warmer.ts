@@ -48,6 +48,8 @@ export class Warmer implements Observer, Follower {
   /** A remembered head that has not been warmed since the server came up. */
   #head: Head | undefined;
   #isBlocked = false;
+  /** Another kind of server, maybe somebody else's, is not asked again before the next request. */
+  #isForeign = false;
   #isLost = false;
   /** Whether the server came up after everything that was sent to it. */
   #isNew = false;
@@ -59,7 +61,7 @@ export class Warmer implements Observer, Follower {
     this.#heads = heads;
     this.#templates = new Templates(upstream);
     this.#quiet = new Quiet(quietMs, (signal) => this.#usePause(signal));
-    this.#watch = setInterval(() => this.#look(), watchMs);
+    this.#watch = setInterval(() => void this.#look(), watchMs);
     this.#watch.unref();
     upstream.on("lost", () => this.#noteLost());
     upstream.on("back", () => this.#noteBack());
@@ -105,6 +107,7 @@ export class Warmer implements Observer, Follower {
   // --- internal ---
 
   #noteUse(request: ClientRequest): void {
+    this.#isForeign = false;
     this.#isNew = false;
     this.#head = undefined;
     this.#conversations.used(request);
@@ -131,9 +134,9 @@ export class Warmer implements Observer, Follower {
   }
 
   /** No request may come that would notice a server that is gone or back. */
-  #look(): void {
+  async #look(): Promise<void> {
     const hasUse = !this.#conversations.isEmpty || this.#head !== undefined;
-    if (hasUse && this.#quiet.isIdle) void this.#upstream.watch();
+    if (hasUse && this.#quiet.isIdle && !this.#isForeign) this.#isForeign = !(await this.#upstream.watch());
   }
 
   async #usePause(signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 import pkg from "../../package.json" with { type: "json" };
 import type { Histogram, Totals } from "../report/totals.ts";
-import type { WarmTotals } from "../warm/totals.ts";
+import type { WarmUpsView } from "../warm/totals.ts";
 
 /** `Content-Type` of Prometheus's text format, version 0.0.4. */
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -10,7 +10,7 @@ export interface MetricsSource {
   readonly running: number;
   /** Errors inside cache-proxy. */
   readonly failures: number;
-  readonly warmUps: Pick<WarmTotals, "counts" | "evaluated_tokens" | "ms">;
+  readonly warmUps: WarmUpsView;
   /** Start of this run, seconds since 1970. */
   readonly startedAt: number;
 }
@@ -66,7 +66,7 @@ export function renderMetrics({ totals, running, failures, warmUps, startedAt }:
       "Prompt tokens that warm-ups had evaluated; in no other total.",
       warmUps.evaluated_tokens,
     ),
-    counter("warmup_seconds_total", "Time of all warm-ups.", warmUps.ms / 1000),
+    counter("warmup_seconds_total", "Time of all warm-ups.", warmUps.seconds),
     counter("report_failures_total", "Errors inside cache-proxy that no client sees.", failures),
   ].join("");
 }

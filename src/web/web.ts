@@ -1,3 +1,4 @@
+import type { Snapshot } from "../page/events.ts";
 import type { Listener } from "../report/listener.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Report } from "../report/report.ts";
@@ -23,9 +24,14 @@ export class Web implements Listener {
     this.own = ownPages({
       health: () => Response.json({ status: "ok", ...identity } satisfies Health),
       metrics: () => this.#metrics(),
-      stats: () => Response.json(report.stats()),
-      events: () => this.#feed.connect(report.stats()),
+      stats: () => Response.json(this.#snapshot()),
+      events: () => this.#feed.connect(this.#snapshot()),
     });
+  }
+
+  /** To be called when a warm-up has started or ended. */
+  warmUpsChanged(): void {
+    this.#feed.sendSoon("warm_ups", () => this.#warmUps.view());
   }
 
   /** Whether a page is open. */
@@ -48,6 +54,10 @@ export class Web implements Listener {
 
   // --- internal ---
 
+  #snapshot(): Snapshot {
+    return { ...this.#report.stats(), warm_ups: this.#warmUps.view() };
+  }
+
   #metrics(): Response {
     this.#report.flush();
     const { totals, running, failures, startedAt } = this.#report;
@@ -55,7 +65,7 @@ export class Web implements Listener {
       totals,
       running: running.size,
       failures: failures.count,
-      warmUps: this.#warmUps,
+      warmUps: this.#warmUps.view(),
       startedAt: startedAt.getTime() / 1000,
     });
     return new Response(text, { headers: { "content-type": METRICS_TYPE } });

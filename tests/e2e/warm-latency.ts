@@ -4,7 +4,7 @@
  *   bun tests/e2e/warm-latency.ts MODEL.gguf [ROUNDS]
  *
  * Each round starts from the same state of the slot: a tool loop that has just ended. Times are from sending a request to the first byte of its answer.
- * Prints a Markdown table of medians. Takes half an hour with 20 rounds and is no test.
+ * Prints a Markdown table of medians after each round. Takes half an hour with 20 rounds and is no test.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ import { type Block, text } from "./support/scenario.ts";
 
 const [model = "", rounds = "20"] = process.argv.slice(2);
 
-const CALLS = 10;
+const CALLS = 8;
 const NOTES = "The notes have to be counted once more, because a line may have been added. ";
 const ANSWER: Block[] = [text("One line, however often it is counted.")];
 
@@ -92,20 +92,20 @@ async function main(): Promise<void> {
   });
   await using upstream = startUpstream(llama);
   const speed = await prepare(llama);
-  console.log(
-    `| time to first byte, ms (${Math.round(speed)} tokens/s, medians of ${rounds}) | off | auto |\n|---|---:|---:|`,
-  );
-  for (const { name, messages, afterMs } of OCCASIONS) {
-    const times: { off: number[]; auto: number[] } = { off: [], auto: [] };
-    for (let round = 0; round < Number(rounds); round++) {
-      const ms = afterMs();
+  const all = OCCASIONS.map((occasion) => ({ ...occasion, off: [] as number[], auto: [] as number[] }));
+  for (let round = 1; round <= Number(rounds); round++) {
+    for (const one of all) {
+      const ms = one.afterMs();
       for (const warm of ["off", "auto"] as const) {
         // A proxy for each sample: it would otherwise warm the last sample's conversation in the next one.
         await using proxy = await startProxy(upstream.origin, "--warm", warm);
-        times[warm].push(await sample(llama, proxy.origin, messages, ms));
+        one[warm].push(await sample(llama, proxy.origin, one.messages, ms));
       }
     }
-    console.log(`| ${name} | ${describe(times.off)} | ${describe(times.auto)} |`);
+    console.log(
+      `\n| time to first byte, ms (${Math.round(speed)} tokens/s, medians of ${round}) | off | auto |\n|---|---:|---:|`,
+    );
+    for (const { name, off, auto } of all) console.log(`| ${name} | ${describe(off)} | ${describe(auto)} |`);
   }
 }
 

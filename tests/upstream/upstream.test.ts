@@ -247,10 +247,17 @@ describe("watching", () => {
     await upstream.watch();
     expect(events).toEqual(["lost"]);
     isLoading = false;
-    await upstream.watch();
+    expect(await upstream.watch()).toBe(true);
     await upstream.watch();
     expect(events).toEqual(["lost", "back"]);
   });
+});
+
+test("watching makes no sense for another kind of server", async () => {
+  const watches = await Promise.all(
+    [404, 200, 503].map((status) => upstreamThat(() => new Response("", { status })).watch()),
+  );
+  expect(watches).toEqual([false, false, true]);
 });
 
 describe("a request of our own", () => {

@@ -309,6 +309,9 @@ describe("the server", () => {
     const { url } = start();
     await turn(url);
     await nothing();
+    llama.questions.length = 0;
+    await nothing();
+    expect(llama.questions).toEqual([]);
   });
 
   test.each([

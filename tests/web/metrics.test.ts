@@ -2,6 +2,8 @@ import { expect, test } from "bun:test";
 import parsePrometheusTextFormat from "parse-prometheus-text-format";
 import { stats } from "../../src/report/stats.ts";
 import { Histogram, Totals } from "../../src/report/totals.ts";
+import type { WarmUpResult } from "../../src/warm/listener.ts";
+import type { Reason } from "../../src/warm/plan.ts";
 import { WarmTotals } from "../../src/warm/totals.ts";
 import { renderMetrics } from "../../src/web/metrics.ts";
 import { BARE, FULL } from "../report/records.ts";
@@ -16,7 +18,13 @@ function families(
   totals: Totals,
   warmUps = new WarmTotals(),
 ): Map<string, ReturnType<typeof parsePrometheusTextFormat>[number]> {
-  const text = renderMetrics({ totals, running: 2, failures: 0, warmUps, startedAt: 1_795_424_838.961 });
+  const text = renderMetrics({
+    totals,
+    running: 2,
+    failures: 0,
+    warmUps: warmUps.view(),
+    startedAt: 1_795_424_838.961,
+  });
   return new Map(parsePrometheusTextFormat(text).map((family) => [family.name, family]));
 }
 
@@ -118,9 +126,13 @@ test("stats.json has the same figures and leaves out unknown ones", () => {
 
 test("warm-ups are counted apart, by reason and outcome", () => {
   const warmUps = new WarmTotals();
-  warmUps.ended({ reason: "turn" }, { outcome: "complete", pieces: 4, evaluated_tokens: 2_973, ms: 900 });
-  warmUps.ended({ reason: "turn" }, { outcome: "complete", pieces: 1, evaluated_tokens: undefined, ms: 100 });
-  warmUps.ended({ reason: "restart" }, { outcome: "aborted", pieces: 0, evaluated_tokens: 0, ms: 500 });
+  const run = (reason: Reason, result: WarmUpResult): void => {
+    warmUps.started({ reason });
+    warmUps.ended({ reason }, result);
+  };
+  run("turn", { outcome: "complete", pieces: 4, evaluated_tokens: 2_973, ms: 900 });
+  run("turn", { outcome: "complete", pieces: 1, evaluated_tokens: undefined, ms: 100 });
+  run("restart", { outcome: "aborted", pieces: 0, evaluated_tokens: 0, ms: 500 });
   const found = families(totalsOf(FULL), warmUps);
   expect(found.get("cache_proxy_warmups_total")!.metrics).toEqual([
     { value: "2", labels: { reason: "turn", outcome: "complete" } },
