@@ -12,6 +12,7 @@ import type { LogFormat } from "./terminal/log.ts";
 import type { Output } from "./terminal/output.ts";
 import { formatSummary } from "./terminal/summary.ts";
 import type { Address } from "./upstream/address.ts";
+import { Replicas } from "./upstream/replicas.ts";
 import { type Answer, Upstream } from "./upstream/upstream.ts";
 import { isInstance } from "./web/health.ts";
 import { Web } from "./web/web.ts";
@@ -20,6 +21,8 @@ export interface AppSettings extends GuardSettings, RewriteSettings {
   /** 0 takes a free one. */
   readonly port: number;
   readonly upstream: Address;
+  /** In which a balancer names the server that answered. */
+  readonly replicaHeader: string;
   readonly logFormat: LogFormat;
   readonly verbose: boolean;
   readonly quiet: boolean;
@@ -50,7 +53,7 @@ export interface App {
 export function startApp(settings: AppSettings, output: Output, log: ConsolaInstance): App {
   const saysMore = settings.verbose && !settings.quiet;
   const failures = new Failures((text) => saysMore && log.withTag("failure").log(`internal error: ${text}`));
-  const upstream = new Upstream(settings.upstream);
+  const upstream = new Upstream(settings.upstream, {}, new Replicas(settings.replicaHeader));
   const lines = new RequestLines({ ...settings, output, log });
   const report = new Report({
     upstream,
