@@ -15,6 +15,7 @@ import type { Output } from "./terminal/output.ts";
 import { formatSummary } from "./terminal/summary.ts";
 import { formatWarmUp } from "./terminal/warm-up.ts";
 import { type Address, urlOf } from "./upstream/address.ts";
+import { Replicas } from "./upstream/replicas.ts";
 import { type Answer, Upstream } from "./upstream/upstream.ts";
 import { Heads } from "./warm/heads.ts";
 import { WarmTotals } from "./warm/totals.ts";
@@ -29,6 +30,8 @@ export interface AppSettings extends GuardSettings, RewriteSettings {
   readonly warm: "auto" | "off";
   /** Where the heads of prompts are kept; `undefined` keeps none. */
   readonly headsFolder?: string | undefined;
+  /** In which a balancer names the server that answered. */
+  readonly replicaHeader: string;
   readonly logFormat: LogFormat;
   readonly verbose: boolean;
   readonly quiet: boolean;
@@ -63,7 +66,7 @@ export interface App {
 export function startApp(settings: AppSettings, output: Output, log: ConsolaInstance): App {
   const saysMore = settings.verbose && !settings.quiet;
   const failures = new Failures((text) => saysMore && log.withTag("failure").log(`internal error: ${text}`));
-  const upstream = new Upstream(settings.upstream);
+  const upstream = new Upstream(settings.upstream, {}, new Replicas(settings.replicaHeader));
   const lines = new RequestLines({ ...settings, output, log });
   const report = new Report({
     upstream,

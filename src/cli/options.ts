@@ -3,12 +3,14 @@ import { parseArgs } from "node:util";
 import type { ArgsDef } from "citty";
 import pkg from "../../package.json" with { type: "json" };
 import type { Address } from "../upstream/address.ts";
+import { REPLICA_HEADER } from "../upstream/replicas.ts";
 
 /** The checked options. The rest of the program reads these; nothing else reads argv. */
 export interface Options {
   readonly port: number;
   readonly host: string;
   readonly upstream: Address;
+  readonly replicaHeader: string;
   readonly allowHosts: readonly string[];
   readonly systemTurns: "fold" | "keep";
   readonly tools: "stable" | "keep";
@@ -33,6 +35,12 @@ export const ARGS = {
     default: "http://localhost:8080",
     valueHint: "url",
     description: "llama-server to forward to; http or https, may have a base path",
+  },
+  "replica-header": {
+    type: "string",
+    default: REPLICA_HEADER,
+    valueHint: "name",
+    description: "Answer header in which a load balancer names the llama-server that answered",
   },
   "allow-host": {
     type: "string",
@@ -110,6 +118,7 @@ export function optionsFrom(flags: Flags): Options {
     port: readPort(text("port")),
     host: readHost(text("host")),
     upstream: readUpstream(text("upstream")),
+    replicaHeader: readHeaderName(text("replica-header")),
     allowHosts: ((flags["allow-host"] ?? []) as string[]).map((name) => readAllowedHost(name)),
     systemTurns: readChoice("system-turns", text("system-turns")) as Options["systemTurns"],
     tools: readChoice("tools", text("tools")) as Options["tools"],
@@ -189,6 +198,11 @@ function readAllowedHost(value: string): string {
     .replace(/^\[(.*)\]$/, "$1");
   if (isIP(name) !== 0 || /^[a-z0-9._-]+$/.test(name)) return name;
   throw new UsageError(`--allow-host ${show(value)}: must be a host name or address without scheme and port`);
+}
+
+function readHeaderName(value: string): string {
+  if (/^[\w!#$%&'*+.^`|~-]+$/.test(value)) return value;
+  throw new UsageError(`--replica-header ${show(value)}: must be the name of a header`);
 }
 
 function readChoice(

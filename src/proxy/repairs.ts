@@ -1,4 +1,5 @@
 import { readCaller } from "../request/caller.ts";
+import { conversationOf } from "../request/conversation.ts";
 import { prefixOf } from "../request/endpoints.ts";
 import type { RequestHead } from "../request/request.ts";
 import type { RewriteSettings } from "../rewrite/pass.ts";
@@ -44,9 +45,14 @@ function memoryKey({ headers }: RequestHead): string | undefined {
 /** The server that the body's model is on; unknown if no pass needs to know. */
 async function serverFor(
   { asksServer, facts }: ScannedBody,
-  { path, endpoint }: RequestHead,
+  { path, endpoint, headers }: RequestHead,
   upstream: Upstream,
 ): Promise<ServerFacts> {
   if (!asksServer) return UNKNOWN_SERVER;
-  return await upstream.facts({ model: facts.model, prefix: endpoint && prefixOf(path, endpoint) });
+  const conversation = conversationOf(headers, readCaller(headers, facts.tools), facts.start);
+  return await upstream.facts({
+    model: facts.model,
+    prefix: endpoint && prefixOf(path, endpoint),
+    conversation,
+  });
 }

@@ -8,10 +8,10 @@ import { type Cell, table } from "./support/table.ts";
 
 /**
  * Eight sessions with a subagent each, all at once, through one proxy and a balancer with two real llama-servers. A server has slots for
- * ten conversations and no other memory for prompts, so that neither server could hold all sixteen.
+ * twelve conversations and no other memory for prompts, so that neither server could hold all sixteen.
  */
 const SESSIONS = 8;
-const SLOTS = 10;
+const SLOTS = 12;
 
 const rows: Cell[][] = [];
 
@@ -36,11 +36,39 @@ test("nginx does the same", async () => {
   await using cluster = await startCluster({ kind: "nginx" }, 2);
   const talks = crowd(SESSIONS, 2);
   const { served } = await measure("two servers, nginx", cluster.servers, () =>
-    speak(talks, 4, cluster.origin),
+    speak(talks, 13, cluster.origin),
   );
   expect(statusesOf(served)).toEqual([200]);
   expect(moversIn(served)).toEqual([]);
   await killAndReturn(cluster, talks, served);
+}, 170_000);
+
+test("four servers keep every conversation in place too", async () => {
+  await using cluster = await startCluster({ kind: "haproxy" }, 4);
+  const { served } = await measure("four servers, HAProxy", cluster.servers, () =>
+    speak(crowd(SESSIONS), 13, cluster.origin),
+  );
+  expect(statusesOf(served)).toEqual([200]);
+  expect(moversIn(served)).toEqual([]);
+  expect(new Set(served.map(({ server }) => server)).size).toBe(4);
+}, 170_000);
+
+test("a balancer before pairs of proxy and server knows conversations by Claude Code's headers", async () => {
+  await using stack = new AsyncDisposableStack();
+  const servers = await Promise.all([startServer(SLOTS), startServer(SLOTS)]);
+  for (const server of servers) stack.use(server);
+  const proxies = await Promise.all(servers.map(({ origin }) => startProxy(origin)));
+  for (const proxy of proxies) stack.use(proxy);
+  const origins = proxies.map(({ origin }) => origin);
+  const balancer = stack.use(await startBalancer({ kind: "haproxy", servers: origins, slots: 1_000 }));
+
+  const { served, cachedShare } = await measure("two pairs of proxy and server", servers, () =>
+    speak(crowd(SESSIONS), 13, balancer.origin),
+  );
+  expect(statusesOf(served)).toEqual([200]);
+  expect(moversIn(served)).toEqual([]);
+  expect(new Set(served.map(({ server }) => server)).size).toBe(2);
+  expect(cachedShare).toBeGreaterThan(0.8);
 }, 170_000);
 
 test("round robin, for comparison, evaluates several times as much", async () => {
