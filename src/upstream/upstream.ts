@@ -121,7 +121,7 @@ export class Upstream {
   async #read(known: Known, wanted: Wanted): Promise<void> {
     try {
       known.take(await this.#askProps(wanted));
-      if ("cause" in known.answer!) return;
+      if (isDown(known.answer!)) return;
       if (this.#isLost || known.hasChanged) this.#noteBack();
     } finally {
       known.asking = undefined;
@@ -199,6 +199,11 @@ class Known {
     else return;
     this.#readAt = performance.now();
   }
+}
+
+/** A server that loads its model answers 503. */
+function isDown(answer: Answer): boolean {
+  return "cause" in answer || ("status" in answer && answer.status === 503);
 }
 
 const PASSING: ReadonlySet<number> = new Set([401, 403, 503]);

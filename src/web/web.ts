@@ -2,6 +2,7 @@ import type { Listener } from "../report/listener.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Report } from "../report/report.ts";
 import { totalsView } from "../report/stats.ts";
+import type { ServerView } from "../upstream/watch.ts";
 import { LiveFeed } from "./feed.ts";
 import type { Health } from "./health.ts";
 import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
@@ -36,6 +37,10 @@ export class Web implements Listener {
 
   running(): void {
     this.#feed.sendSoon("running", () => this.#report.running.list());
+  }
+
+  server(now: ServerView): void {
+    this.#feed.send("server", now);
   }
 
   /** Ends the pages' connections. */

@@ -4,11 +4,19 @@ import { stats, totalsView } from "../../src/report/stats.ts";
 import { Totals } from "../../src/report/totals.ts";
 import { FULL } from "../report/records.ts";
 
+const SERVER = { state: "ready", since: FULL.time } as const;
 const totals = new Totals();
 
 function snapshot(startedAt: number, ids: readonly number[]): ReturnType<typeof stats> {
   const records = ids.map((id) => ({ ...FULL, id }));
-  return stats({ startedAt: new Date(startedAt), totals, failures: { count: 0 }, running: [], records });
+  return stats({
+    startedAt: new Date(startedAt),
+    server: SERVER,
+    totals,
+    failures: { count: 0 },
+    running: [],
+    records,
+  });
 }
 
 test("after a reconnection older records of the same run stay, in order and once each", () => {
