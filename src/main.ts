@@ -1,6 +1,5 @@
 #!/usr/bin/env bun
-import { stripVTControlCharacters } from "node:util";
-import { renderUsage } from "citty";
+import { renderHelp } from "./cli/help.ts";
 import { command, type Options, readOptions, UsageError, version } from "./cli/options.ts";
 import { serve } from "./cli/serve.ts";
 import { foreign } from "./format/foreign.ts";
@@ -33,8 +32,11 @@ async function run(options: Options): Promise<never> {
 }
 
 async function usage(): Promise<string> {
-  const text = await renderUsage(command);
-  return process.stdout.isTTY ? text : stripVTControlCharacters(text);
+  const { isTTY, columns } = process.stdout;
+  return await renderHelp(command, {
+    columns: columns || 80,
+    color: isTTY && !process.env.NO_COLOR,
+  });
 }
 
 function print(text: string): number {

@@ -1,0 +1,41 @@
+import { foreign } from "../format/foreign.ts";
+import { grouped } from "../format/numbers.ts";
+import type { ServerView } from "../upstream/watch.ts";
+
+/** What the server is: `["llama-server b10434, Qwen3-Coder-30B", "1 slot, 131 072 tokens of context"]`, or its state in one line. */
+export function describeServer(server: ServerView): string[] {
+  switch (server.state) {
+    case "unknown":
+      return ["not asked yet"];
+    case "lost":
+      return [`does not answer (${foreign(server.cause ?? "unknown cause")})`];
+    case "loading":
+      return ["llama-server is loading its model"];
+    case "other":
+      return [`answers, but not like llama-server: no /props (status ${server.status})`];
+    case "ready":
+      return facts(server);
+  }
+}
+
+/** One line for a change: the server is back, has gone, or is another one. */
+export function formatServer(server: ServerView): string {
+  const words = describeServer(server).join(", ");
+  if (server.state === "ready") return `${words}: ready${server.sleeping ? ", asleep" : ""}`;
+  return server.state === "loading" ? words : `the upstream ${words}`;
+}
+
+// --- internal ---
+
+/** In one or two lines that usually fit into 80 columns. */
+function facts({ build, model, slots, context }: ServerView): string[] {
+  const who = [
+    build === undefined ? "llama-server" : `llama-server ${foreign(build, 40)}`,
+    model === undefined ? undefined : foreign(model),
+  ];
+  const size = [
+    slots === undefined ? undefined : `${slots} ${slots === 1 ? "slot" : "slots"}`,
+    context === undefined ? undefined : `${grouped(context)} tokens of context`,
+  ];
+  return [who, size].map((parts) => parts.filter((part) => part !== undefined).join(", ")).filter(Boolean);
+}
