@@ -13,6 +13,8 @@ export interface ProgressTimes {
   readonly intervalMs: number;
   /** The pause after a question without a useful answer, milliseconds; ends early when the upstream is back. */
   readonly restMs: number;
+  /** The speed is that of this last time, milliseconds: a prefill gets slower as the prompt grows. */
+  readonly windowMs: number;
 }
 
 export interface ProgressSettings extends Partial<ProgressTimes> {
@@ -24,7 +26,7 @@ export interface ProgressSettings extends Partial<ProgressTimes> {
   readonly progressed: (request: RunningRequest, progress: Progress) => void;
 }
 
-const TIMES: ProgressTimes = { patienceMs: 2_000, intervalMs: 1_000, restMs: 10_000 };
+const TIMES: ProgressTimes = { patienceMs: 2_000, intervalMs: 1_000, restMs: 10_000, windowMs: 10_000 };
 
 /** A waiting request, and its slot as it was seen lately. */
 interface Waiting {
@@ -33,9 +35,6 @@ interface Waiting {
   /** Oldest first; the speed is measured between the first and the last one. */
   seen: readonly { readonly at: number; readonly slot: PrefillingSlot }[];
 }
-
-/** A prefill gets slower as the prompt grows, so its speed is that of the last 10 s. */
-const SPEED_WINDOW_MS = 10_000;
 
 /** Asks the upstream how far it is with the requests that wait for it. */
 export class ProgressPoll implements Listener {
@@ -126,7 +125,7 @@ export class ProgressPoll implements Listener {
     const at = performance.now();
     const same = waiting.seen.filter((earlier) => earlier.slot.task === slot.task);
     // Keeps the last one before the window too: it is where the window starts.
-    const recent = same.filter((_, index) => at - (same[index + 1]?.at ?? at) <= SPEED_WINDOW_MS);
+    const recent = same.filter((_, index) => at - (same[index + 1]?.at ?? at) <= this.#settings.windowMs);
     waiting.seen = [...recent, { at, slot }];
     const first = waiting.seen[0]!;
     const speed = (slot.evaluated - first.slot.evaluated) / ((at - first.at) / 1000);

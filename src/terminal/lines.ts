@@ -94,8 +94,8 @@ export class RequestLines implements Listener {
     if (quiet && !isDown) return;
     this.#flushRepeats();
     if (logFormat === "json") log.withTag("upstream").log("", { ...now });
-    else if (isDown) log.warn(`${formatServer(now)}; requests fail until it does`);
-    else log.withTag("upstream").log(`${clockTime(new Date().toISOString())} ${formatServer(now)}`);
+    else if (isDown) log.warn(`${formatServer(now)[0]}; requests fail until it does`);
+    else this.#addServer(formatServer(now));
   }
 
   /** Writes what was held back. */
@@ -114,6 +114,11 @@ export class RequestLines implements Listener {
   #stopTicks(): void {
     clearInterval(this.#ticks);
     this.#ticks = undefined;
+  }
+
+  #addServer([state = "", ...facts]: readonly string[]): void {
+    this.#settings.output.line(`${clockTime(new Date().toISOString())} ${state}`);
+    for (const fact of facts) this.#continuation(fact);
   }
 
   #addRow(record: RequestRecord): void {

@@ -18,11 +18,11 @@ export function describeServer(server: ServerView): string[] {
   }
 }
 
-/** One line for a change: the server is back, has gone, or is another one. */
-export function formatServer(server: ServerView): string {
-  const words = describeServer(server).join(", ");
-  if (server.state === "ready") return `${words}: ready${server.sleeping ? ", asleep" : ""}`;
-  return server.state === "loading" ? words : `the upstream ${words}`;
+/** For a change: the server is back, has gone, or is another one. One line, and for a server that is ready a second one with its size. */
+export function formatServer(server: ServerView): string[] {
+  const [first = "", ...rest] = describeServer(server);
+  if (server.state === "ready") return [`${first} is ${server.sleeping ? "asleep" : "ready"}`, ...rest];
+  return [server.state === "loading" ? first : `the upstream ${first}`];
 }
 
 // --- internal ---

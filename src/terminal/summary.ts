@@ -38,7 +38,7 @@ function figures(totals: Totals): string[] {
 function saved(totals: Totals): string[] {
   const [seconds, speed] = [secondsSaved(totals), prefillSpeed(totals)];
   if (!seconds || !speed) return [];
-  const how = `estimate: cached ÷ ${grouped(speed)} evaluated tokens/s`;
+  const how = `estimate: cached ÷ ${grouped(speed)} tokens/s`;
   return [`  saved      about ${duration(seconds)} of prefill (${how})`];
 }
 

@@ -202,7 +202,8 @@ describe("a change of the server", () => {
     expect(written[0]).toBe(
       "warning: the upstream does not answer (connection refused); requests fail until it does\n",
     );
-    expect(written[1]).toMatch(/^\d\d:\d\d:\d\d llama-server b10434, Qwen3, 1 slot: ready\n$/);
+    expect(written[1]).toMatch(/^\d\d:\d\d:\d\d llama-server b10434, Qwen3 is ready\n$/);
+    expect(written[2]).toBe("         └ 1 slot\n");
   });
 
   test("is an event in JSON", () => {

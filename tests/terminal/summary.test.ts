@@ -32,7 +32,7 @@ test("the run in a few lines", () => {
     "3 requests, 36 864 prompt tokens",
     "  cached     18 100 tokens (49.0 %)",
     "  evaluated  18 764 tokens",
-    "  saved      about 22 s of prefill (estimate: cached ÷ 830 evaluated tokens/s)",
+    "  saved      about 22 s of prefill (estimate: cached ÷ 830 tokens/s)",
     "  failed     1 unreachable",
     "  time       prefill 6.4 s",
     "  costliest",
