@@ -49,6 +49,7 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
   const observation = observer.begin(described);
   if (repaired && before !== undefined)
     observation.rewritten({ before, after: repaired.body.length, notes: repaired.notes });
+  if (repaired) observation.sending?.(`${target.path}${target.query}`, repaired.body);
   signal.addEventListener("abort", () => observation.end("client_gone"));
   const call = sender.send({
     url: `${nameOf(upstream)}${target.path}${target.query}`,

@@ -2,6 +2,8 @@ import type { Caller } from "../request/caller.ts";
 import type { BodyChange, Observation, Observer, Outcome } from "../request/observer.ts";
 import type { ClientRequest } from "../request/request.ts";
 import { type Usage, UsageReader } from "../usage/usage.ts";
+import { Endings } from "./endings.ts";
+import type { Explainer } from "./explainer.ts";
 import type { Failures } from "./failures.ts";
 import type { Listener } from "./listener.ts";
 import { News } from "./news.ts";
@@ -14,10 +16,13 @@ import type { RequestRecord, RunningRequest } from "./record.ts";
  */
 export class Recorder implements Observer {
   readonly #news: News;
+  readonly #endings: Endings;
   #lastId = 0;
 
-  constructor(failures: Failures) {
+  /** Without an explainer no record has a cause. */
+  constructor(failures: Failures, explainer?: Explainer) {
     this.#news = new News(failures);
+    this.#endings = new Endings(this.#news, explainer);
   }
 
   /** Listeners are called in the order in which they were added. */
@@ -33,7 +38,19 @@ export class Recorder implements Observer {
     const { endpoint } = request;
     if (!endpoint?.isInference) return new Passing(request, this.#news);
     this.#lastId += 1;
-    return new Recording(this.#lastId, endpoint.path, request, this.#news);
+    return new Recording(this.#lastId, endpoint.path, request, this.#news, this.#endings);
+  }
+
+  /** Resolves when every request that has ended is explained and told to the listeners: after two seconds at most. */
+  async settled(): Promise<void> {
+    this.flush();
+    await this.#endings.settled();
+  }
+
+  /** Tells the listeners of every request that has ended, explained or not. */
+  close(): void {
+    this.flush();
+    this.#endings.close();
   }
 
   /** Tells the listeners now what they have not heard yet. */
@@ -84,6 +101,7 @@ class Recording implements Observation {
   readonly #request: RunningRequest;
   readonly #client: ClientRequest;
   readonly #news: News;
+  readonly #endings: Endings;
   readonly #moments: { -readonly [name in keyof Moments]: Moments[name] };
   #status: number | undefined;
   #headers: Headers | undefined;
@@ -91,15 +109,22 @@ class Recording implements Observation {
   #answering = false;
   #hasEnded = false;
 
-  constructor(id: number, endpoint: string, client: ClientRequest, news: News) {
+  constructor(id: number, endpoint: string, client: ClientRequest, news: News, endings: Endings) {
     this.#request = runningRequest(id, endpoint, client);
     this.#client = client;
     this.#news = news;
+    this.#endings = endings;
     this.#moments = { arrived: client.arrivedAt };
   }
 
   rewritten(change: BodyChange): void {
     this.#news.tellLater((listener) => listener.rewritten?.(this.#client, change));
+  }
+
+  sending(_target: string, body: Uint8Array): void {
+    // The body's memory is freed as soon as it is sent. Without its size, so that a large one does not hurry the backlog.
+    const [copy, now] = [body.slice(), performance.now()];
+    this.#news.later(() => this.#endings.sending(this.#request.id, this.#client, copy, now));
   }
 
   sent(): void {
@@ -126,8 +151,7 @@ class Recording implements Observation {
     this.#hasEnded = true;
     const now = performance.now();
     this.#news.later(() => {
-      const record = this.#record(outcome, now, this.#reader?.usage ?? {});
-      this.#news.tell((listener) => listener.ended?.(record));
+      this.#endings.ended(this.#record(outcome, now, this.#reader?.usage ?? {}));
     });
   }
 

@@ -1,6 +1,8 @@
 import type { Observer } from "../request/observer.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import { Witness } from "../upstream/witness.ts";
 import { CostliestRequests } from "./costliest.ts";
+import { Explainer, type RequestView } from "./explainer.ts";
 import type { Failures } from "./failures.ts";
 import type { Listener } from "./listener.ts";
 import { ProgressPoll, type ProgressTimes } from "./progress.ts";
@@ -9,7 +11,7 @@ import { RecordRing } from "./record.ts";
 import { Recorder } from "./recorder.ts";
 import { RunningRequests } from "./running.ts";
 import { type Stats, stats } from "./stats.ts";
-import { Totals } from "./totals.ts";
+import { prefillSpeed, Totals } from "./totals.ts";
 
 export interface ReportSettings {
   readonly upstream: Upstream;
@@ -29,13 +31,18 @@ export class Report {
   readonly costliest = new CostliestRequests();
   readonly running = new RunningRequests();
   readonly #ring = new RecordRing(KEPT_RECORDS);
+  readonly #explainer: Explainer;
   readonly #recorder: Recorder;
   readonly #poll: ProgressPoll;
 
   constructor({ upstream, failures, progressWanted, progressTimes }: ReportSettings) {
     const sizes = new PromptSizes();
     this.failures = failures;
-    this.#recorder = new Recorder(failures);
+    this.#explainer = new Explainer({
+      witness: new Witness(upstream),
+      speed: () => prefillSpeed(this.totals),
+    });
+    this.#recorder = new Recorder(failures, this.#explainer);
     this.#poll = new ProgressPoll({
       ...{ upstream, sizes, failures, ...progressTimes },
       wanted: progressWanted,
@@ -70,6 +77,17 @@ export class Report {
     this.#recorder.flush();
   }
 
+  /** Resolves when every request that has ended is in the figures, with its cause. */
+  async settled(): Promise<void> {
+    await this.#recorder.settled();
+  }
+
+  /** One of the last requests beside the earlier one that it was compared with. */
+  view(id: number): RequestView | undefined {
+    this.flush();
+    return this.#explainer.view(id);
+  }
+
   /** Always up to date. */
   stats(): Stats {
     this.flush();
@@ -80,7 +98,7 @@ export class Report {
 
   /** Ends all timers; the observer may still be called. */
   close(): void {
-    this.flush();
+    this.#recorder.close();
     this.#poll.close();
   }
 

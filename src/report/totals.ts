@@ -1,6 +1,7 @@
 import type { Outcome } from "../request/observer.ts";
 import { ENOUGH_TOKENS } from "./prefill.ts";
 import type { RequestRecord } from "./record.ts";
+import { Waste } from "./waste.ts";
 
 /** Upper bounds of the buckets, in seconds: prefills take from a tenth of a second to many minutes. */
 const WAIT_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
@@ -49,6 +50,7 @@ export class Totals {
   /** The evaluated tokens of the prefills whose time is known, and that time: the speed is their ratio. */
   prefill_tokens = 0;
   prefill_ms = 0;
+  readonly waste = new Waste();
   readonly addedTime = new Histogram(ADDED_BOUNDS);
   readonly firstByte = new Histogram(WAIT_BOUNDS);
   readonly firstToken = new Histogram(WAIT_BOUNDS);
@@ -62,6 +64,7 @@ export class Totals {
     this.cached_tokens += record.cached_tokens ?? 0;
     this.evaluated_tokens += record.evaluated_tokens ?? 0;
     this.output_tokens += record.output_tokens ?? 0;
+    this.waste.add(record);
     this.#addTimes(record);
   }
 

@@ -11,6 +11,8 @@ export interface Observer {
 export interface Observation {
   /** What became of the body. Left out for a request without one. */
   rewritten(change: BodyChange): void;
+  /** The body as the upstream gets it, for this path and query. Its memory is freed after the call: copy what you keep. */
+  sending?(target: string, body: Uint8Array): void;
   /** The request was handed to fetch: all time before is the proxy's own. */
   sent(): void;
   /** The upstream's status and headers arrived. */

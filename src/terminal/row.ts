@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { clockTime } from "../format/numbers.ts";
+import { phraseOf } from "../report/cause.ts";
 import type { RequestRecord } from "../report/record.ts";
 
 /** How rows are drawn. */
@@ -134,9 +135,9 @@ function shareStyle(record: RequestRecord): Style | undefined {
   return part >= 0.9 ? "green" : part >= 0.5 ? "yellow" : "red";
 }
 
-/** The status, followed by what went wrong, if anything; short, so that the row fits. */
-function ending({ status, outcome, error_type }: RequestRecord): string {
-  return [status, ENDINGS[outcome], error_type].filter(Boolean).join(" ");
+/** The status, followed by what went wrong or by why known tokens were evaluated again, if anything. */
+function ending({ status, outcome, error_type, cause }: RequestRecord): string {
+  return [status, ENDINGS[outcome], error_type, cause && phraseOf(cause)].filter(Boolean).join(" ");
 }
 
 const ENDINGS = { complete: undefined, unreachable: "unreachable", broken: "broken", client_gone: "gone" };

@@ -3,7 +3,7 @@ import { type Asked, ask } from "./ask.ts";
 import { causeOf } from "./cause.ts";
 import { factsOf, isRouter, type ServerFacts, UNKNOWN_SERVER } from "./props.ts";
 import { settles } from "./settles.ts";
-import { type PrefillingSlot, readSlots } from "./slots.ts";
+import { type PrefillingSlot, readLastTask, readSlots } from "./slots.ts";
 
 /** `facts`: a llama-server's own; `status`: something answers, but not with llama-server's `/props`; `cause`: nothing answers. */
 export type Answer =
@@ -97,6 +97,16 @@ export class Upstream {
    */
   async slots(signal: AbortSignal): Promise<PrefillingSlot[] | undefined> {
     return readSlots((await this.#ask("/slots", signal)).json);
+  }
+
+  /** The headers and the text of `/metrics`; no text where it is turned off. A scrape resets llama-server's averaged gauges. */
+  async metrics(signal: AbortSignal): Promise<Pick<Asked, "headers" | "text">> {
+    return await this.#ask("/metrics", signal);
+  }
+
+  /** The highest task id in any slot; `undefined` where the server does not show it. Wakes a server that sleeps. */
+  async lastTask(signal: AbortSignal): Promise<number | undefined> {
+    return readLastTask((await this.#ask("/slots", signal)).json);
   }
 
   // --- internal ---

@@ -20,8 +20,12 @@ export class Web implements Listener {
     this.own = ownPages({
       health: () => Response.json({ status: "ok", instance } satisfies Health),
       metrics: () => this.#metrics(),
-      stats: () => Response.json(report.stats()),
+      stats: async () => {
+        await report.settled();
+        return Response.json(report.stats());
+      },
       events: () => this.#feed.connect(report.stats()),
+      request: (id) => this.#request(id),
     });
   }
 
@@ -45,8 +49,14 @@ export class Web implements Listener {
 
   // --- internal ---
 
-  #metrics(): Response {
-    this.#report.flush();
+  async #request(id: number): Promise<Response> {
+    await this.#report.settled();
+    const view = this.#report.view(id);
+    return view ? Response.json(view) : new Response("not found\n", { status: 404 });
+  }
+
+  async #metrics(): Promise<Response> {
+    await this.#report.settled();
     const { totals, running, failures, startedAt } = this.#report;
     const text = renderMetrics({
       totals,

@@ -35,7 +35,7 @@ describe("the messages of two requests", () => {
     ["compacted", [user("a summary")]],
     ["compacted", [user("a summary"), assistant("yes"), E]],
   ] as const)("are %s", (kind, messages) => {
-    expect(comparison({ messages: messages as Body["messages"] }).messages.kind).toBe(kind);
+    expect(comparison({ messages: messages as NonNullable<Body["messages"]> }).messages.kind).toBe(kind);
   });
 
   test("are replaced if nothing of a short history is left", () => {
