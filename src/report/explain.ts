@@ -100,7 +100,7 @@ function started(situation: Situation, nearest: NonNullable<Situation["nearest"]
       agentPhrase(situation.agent, "first request"),
     );
   if (isBelow(cached, shared)) {
-    const verdict = serverVerdict(situation, shared);
+    const verdict = isHeadChanged(nearest) ? proven(situation, shared) : serverVerdict(situation, shared);
     if (verdict)
       return cause(situation, verdict.id, verdict.certain, cost(shared.low - cached, true), verdict.phrase);
   }

@@ -24,19 +24,19 @@ function figures(totals: Totals): string[] {
   return [...warmth(totals), ...lines, ...saved(totals), ...wasted(totals)];
 }
 
-/** `warm turns  99.4% cached, 5 cold starts apart` */
+/** `warm turns 99.4% cached, 5 cold starts`: of what could have come from the cache, as a first request cannot. */
 function warmth({ waste }: Totals): string[] {
   const share = waste.warmShare;
   if (share === undefined) return [];
-  const cold = waste.coldStarts > 0 ? `; ${counted(waste.coldStarts, "cold start")} apart` : "";
-  return [`  warm turns ${percent(share)} of what was known came from the cache${cold}`];
+  const cold = waste.coldStarts > 0 ? `, ${counted(waste.coldStarts, "cold start")}` : "";
+  return [`  warm turns ${percent(share)} cached${cold}`];
 }
 
 function wasted({ waste }: Totals): string[] {
   const costs = waste.list();
   if (costs.length === 0) return [];
   return [
-    "  evaluated again or for the first time, by cause",
+    "  cost by cause",
     ...costs.map(({ id, tokens, requests }) => {
       return `    ${id.replaceAll("_", " ")}: ${grouped(tokens)} tokens in ${counted(requests, "request")}`;
     }),

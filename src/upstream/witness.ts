@@ -98,7 +98,7 @@ export class Witness {
       const tasks = start === undefined ? await this.#tasks() : undefined;
       const answer = await this.#upstream.probe();
       const facts = "facts" in answer ? answer.facts : undefined;
-      const others = await this.#otherStarts(before, start);
+      const others = before && start !== undefined ? await this.#moreStarts() : [];
       const reading = { start, tasks, facts, total: isQuiet ? total : undefined, foreign: undefined };
       if (before) this.#compare(before, reading, others);
       const foreign = foreignTokens(before, reading, ours);
@@ -128,12 +128,10 @@ export class Witness {
     else this.#note("modelLoaded");
   }
 
-  /** The start times that further connections see, asked only where the first one differs from before. */
-  async #otherStarts(before: Reading | undefined, start: number | undefined): Promise<number[]> {
-    if (before?.start === undefined || start === undefined || start === before.start) return [];
-    const found = [];
-    for (let time = 0; time < 3; time++) found.push((await this.#metrics()).start ?? start);
-    return found;
+  /** The start times that two more connections see: a load balancer may send each to another server. */
+  async #moreStarts(): Promise<number[]> {
+    const found = [await this.#metrics(), await this.#metrics()];
+    return found.flatMap(({ start }) => start ?? []);
   }
 
   async #metrics(): Promise<{ start?: number | undefined; total?: number | undefined }> {
