@@ -1,6 +1,7 @@
 import { foreign } from "../format/foreign.ts";
 import { isLoopback } from "../proxy/guard.ts";
 import { urlOf } from "../upstream/address.ts";
+import type { ServerFacts } from "../upstream/props.ts";
 import type { Answer } from "../upstream/upstream.ts";
 import { type Options, version } from "./options.ts";
 
@@ -30,13 +31,8 @@ export function upstreamWarning({ upstream }: Options, answer: Answer): string |
   return `cannot reach llama-server at ${urlOf(upstream)}: ${foreign(answer.cause)}; start it or pass --upstream. Requests get a 502 until it answers`;
 }
 
-// --- internal ---
-
-/** What answers, in one or two lines that usually fit into 80 columns. */
-function describe(answer: Answer): string[] {
-  if ("cause" in answer) return ["does not answer yet"];
-  if ("status" in answer) return ["answers, but not like llama-server: no /props"];
-  const { model, build, slots, context } = answer.facts;
+/** Who the server is and how much it holds, each in words. */
+export function describeFacts({ model, build, slots, context }: ServerFacts): string[] {
   const who = [
     build === undefined ? "llama-server" : `llama-server ${foreign(build, 40)}`,
     model === undefined ? undefined : foreign(model),
@@ -46,4 +42,13 @@ function describe(answer: Answer): string[] {
     context === undefined ? undefined : `${context} tokens of context`,
   ];
   return [who, size].map((parts) => parts.filter((part) => part !== undefined).join(", ")).filter(Boolean);
+}
+
+// --- internal ---
+
+/** What answers, in one or two lines that usually fit into 80 columns. */
+function describe(answer: Answer): string[] {
+  if ("cause" in answer) return ["does not answer yet"];
+  if ("status" in answer) return ["answers, but not like llama-server: no /props"];
+  return describeFacts(answer.facts);
 }

@@ -31,6 +31,7 @@ export class Report {
   readonly costliest = new CostliestRequests();
   readonly running = new RunningRequests();
   readonly #ring = new RecordRing(KEPT_RECORDS);
+  readonly #witness: Witness;
   readonly #explainer: Explainer;
   readonly #recorder: Recorder;
   readonly #poll: ProgressPoll;
@@ -38,8 +39,9 @@ export class Report {
   constructor({ upstream, failures, progressWanted, progressTimes }: ReportSettings) {
     const sizes = new PromptSizes();
     this.failures = failures;
+    this.#witness = new Witness(upstream);
     this.#explainer = new Explainer({
-      witness: new Witness(upstream),
+      witness: this.#witness,
       speed: () => prefillSpeed(this.totals),
     });
     this.#recorder = new Recorder(failures, this.#explainer);
@@ -80,6 +82,16 @@ export class Report {
   /** Resolves when every request that has ended is in the figures, with its cause. */
   async settled(): Promise<void> {
     await this.#recorder.settled();
+  }
+
+  /** A request of the proxy's own, which is in no figure but must not count as that of a foreign client. */
+  warmUpStarted(): void {
+    this.#witness.sent();
+  }
+
+  /** `evaluated` is unknown where the warm-up did not end well. */
+  warmUpEnded(evaluated: number | undefined): void {
+    this.#witness.ended(evaluated);
   }
 
   /** One of the last requests beside the earlier one that it was compared with. */

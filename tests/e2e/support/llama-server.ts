@@ -28,6 +28,8 @@ export interface LlamaSettings {
   readonly build?: Build;
   /** `--port`. A free port if not given. */
   readonly port?: number;
+  /** `--model`. The model of the kind if not given. */
+  readonly "model.path"?: string;
   /** `--parallel`, the number of slots. 1 if not given, so that each figure belongs to the request just made. */
   readonly n_parallel?: number;
   /** `--ctx-size`, in tokens; slots share it. 131 072 if not given. */
@@ -65,8 +67,8 @@ export async function startLlamaServer(
   const params = {
     ...DEFAULTS,
     ...CHECKPOINTS[build],
-    ...chosen,
     "model.path": weights,
+    ...chosen,
     chat_template: await Bun.file(templateFile).text(),
   };
   let server = await launch(wheel, { ...params, port });
