@@ -146,10 +146,12 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
       listener: {
         started(warmUp) {
           warmUps.started(warmUp);
+          report.warmUpStarted();
           web.warmUpsChanged();
         },
         ended(warmUp, result) {
           warmUps.ended(warmUp, result);
+          report.warmUpEnded(result.outcome === "complete" ? result.evaluated_tokens : undefined);
           web.warmUpsChanged();
           if (saysMore) log.withTag("warm-up").log(formatWarmUp(warmUp, result));
         },

@@ -25,8 +25,12 @@ export class Web implements Listener {
     this.own = ownPages({
       health: () => Response.json({ status: "ok", ...identity } satisfies Health),
       metrics: () => this.#metrics(),
-      stats: () => Response.json(this.#snapshot()),
+      stats: async () => {
+        await report.settled();
+        return Response.json(this.#snapshot());
+      },
       events: () => this.#feed.connect(this.#snapshot()),
+      request: (id) => this.#request(id),
     });
   }
 
@@ -63,8 +67,14 @@ export class Web implements Listener {
     return { ...this.#report.stats(), warm_ups: this.#warmUps.view() };
   }
 
-  #metrics(): Response {
-    this.#report.flush();
+  async #request(id: number): Promise<Response> {
+    await this.#report.settled();
+    const view = this.#report.view(id);
+    return view ? Response.json(view) : new Response("not found\n", { status: 404 });
+  }
+
+  async #metrics(): Promise<Response> {
+    await this.#report.settled();
     const { totals, running, failures, startedAt } = this.#report;
     const text = renderMetrics({
       totals,

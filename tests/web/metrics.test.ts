@@ -120,6 +120,7 @@ test("stats.json has the same figures and leaves out unknown ones", () => {
       evaluated_tokens_per_second: 830,
       saved_seconds_estimate: 18_100 / 830,
     },
+    ...{ cold_starts: 0, warm_share: 1, waste: [] },
   });
   const empty = stats({ ...source, totals: new Totals() });
   expect(empty.totals).not.toHaveProperty("cached_share");
