@@ -16,11 +16,14 @@ const output = new Output(process.stderr);
  */
 process.exitCode = await main(process.argv.slice(2));
 
+type Runnable = Exclude<CommandLine, { name: "help" | "version" | "forget" }>;
+
 async function main(argv: readonly string[]): Promise<number> {
   try {
     const line = readCommandLine(argv);
     if (line.name === "version") return print(version);
     if (line.name === "help") return print(await usage(line.of, line.parent));
+    if (line.name === "forget") return print(await (await import("./cli/forget.ts")).forget());
     return await start(line);
   } catch (error) {
     output.line(`cache-proxy: ${foreign((error as Error).message, 500)}`);
@@ -29,14 +32,14 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 /** Ends the process: an unanswered question to the upstream must not delay the end by its timeout. */
-async function start(line: Exclude<CommandLine, { name: "help" | "version" }>): Promise<never> {
+async function start(line: Runnable): Promise<never> {
   const code = await runCommand(line);
   await output.flush();
   process.exit(code);
 }
 
 /** Each command is loaded when it is needed: serving starts a little faster without the others. */
-async function runCommand(line: Exclude<CommandLine, { name: "help" | "version" }>): Promise<number> {
+async function runCommand(line: Runnable): Promise<number> {
   if (line.name === "serve") return await (await import("./cli/serve.ts")).serve(line.options, output);
   if (line.name === "run") return await (await import("./cli/run/run.ts")).run(line.options, output);
   return await (await import("./cli/doctor/doctor.ts")).doctor(line.options, output);

@@ -1,5 +1,5 @@
 import { conversation } from "../../tests/support/conversation.ts";
-import { type Json, randomJson, randomText, serialise } from "../../tests/support/json.ts";
+import { type Json, randomJson, randomText, serialize } from "../../tests/support/json.ts";
 import { type Random, seeded } from "../../tests/support/seeded.ts";
 
 /** A request body in Anthropic's or OpenAI's shape, usually with mutations. */
@@ -115,11 +115,12 @@ function written(random: Random): string {
     ["tools", ["a", "b", "c"].filter(() => random.chance(0.8)).map((name) => ({ name, x: other(random) }))],
     [random.pick(["metadata", "system ", "tool"]), other(random)],
   ];
+  if (random.chance(0.2)) members.push(["instructions", text(random)], ["input", openAiMessages(random)]);
   if (random.chance(0.8))
     members.push(["system", random.pick<Json>([text(random), [block(random), block(random)]])]);
   const value = Object.fromEntries(members.toSorted(() => random.next() - 0.5));
   if (random.chance(0.5)) return JSON.stringify(value);
-  return serialise(value, random, (words) => words === "text" || words.startsWith(NAME));
+  return serialize(value, random, (words) => words === "text" || words.startsWith(NAME));
 }
 
 function openAiMessages(random: Random): Json {
@@ -131,7 +132,10 @@ function openAiMessages(random: Random): Json {
 }
 
 function block(random: Random): Json {
-  return { type: random.pick(["text", "text", "image"]), text: text(random) };
+  return {
+    type: random.pick(["text", "text", "input_text", "image", "input_image", "document"]),
+    text: text(random),
+  };
 }
 
 function text(random: Random): string {

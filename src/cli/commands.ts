@@ -35,6 +35,7 @@ export type CommandLine =
   | { readonly name: "run"; readonly options: RunOptions }
   | { readonly name: "doctor"; readonly options: DoctorOptions }
   | { readonly name: "version" }
+  | { readonly name: "forget" }
   /** Of the command, or of one of its subcommands. */
   | { readonly name: "help"; readonly of: CommandDef; readonly parent?: CommandDef };
 
@@ -46,7 +47,7 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
   if (first === "doctor") return readDoctor([...flags, ...argv.slice(end)]);
   if (/^[a-z]/.test(first)) throw new UsageError(`unknown command ${JSON.stringify(first)}; see --help`);
   const options = readOptions(argv);
-  if (options === "version") return { name: "version" };
+  if (options === "version" || options === "forget") return { name: options };
   return options === "help" ? help(command) : { name: "serve", options };
 }
 

@@ -1,16 +1,21 @@
+import { isIP } from "node:net";
 import { parseArgs } from "node:util";
 import type { ArgsDef } from "citty";
 import pkg from "../../package.json" with { type: "json" };
 import type { Address } from "../upstream/address.ts";
+import { REPLICA_HEADER } from "../upstream/replicas.ts";
 
 /** The checked options. The rest of the program reads these; nothing else reads argv. */
 export interface Options {
   readonly port: number;
   readonly host: string;
   readonly upstream: Address;
+  readonly replicaHeader: string;
   readonly allowHosts: readonly string[];
   readonly systemTurns: "fold" | "keep";
   readonly tools: "stable" | "keep";
+  readonly warm: "auto" | "off";
+  readonly remember: "on" | "off";
   readonly logFormat: "text" | "json";
   readonly verbose: boolean;
   readonly quiet: boolean;
@@ -31,6 +36,12 @@ export const ARGS = {
     valueHint: "url",
     description: "llama-server to forward to; http or https, may have a base path",
   },
+  "replica-header": {
+    type: "string",
+    default: REPLICA_HEADER,
+    valueHint: "name",
+    description: "Answer header in which a load balancer names the llama-server that answered",
+  },
   "allow-host": {
     type: "string",
     valueHint: "name",
@@ -49,6 +60,20 @@ export const ARGS = {
     description:
       "Keep each session's tools in the order of their first appearance, or as the client sends them",
   },
+  warm: {
+    type: "enum",
+    options: ["auto", "off"],
+    default: "auto",
+    description: "Evaluate what the next request is known to contain while the server is idle, or never",
+  },
+  remember: {
+    type: "enum",
+    options: ["on", "off"],
+    default: "on",
+    description:
+      "Keep the start of each project's prompt (system prompt, tools, reminders) on disk, for the first request of a day",
+  },
+  forget: { type: "boolean", description: "Remove all that --remember keeps on disk, and exit" },
   "log-format": {
     type: "enum",
     options: ["text", "json"],
@@ -72,13 +97,14 @@ export class UsageError extends Error {
 }
 
 /**
- * Reads the arguments, without the program's own name; "help" and "version" win over everything else. Throws a `UsageError` with the
+ * Reads the arguments, without the program's own name; "help", "version" and "forget" win over everything else. Throws a `UsageError` with the
  * value seen and the values allowed.
  */
-export function readOptions(argv: readonly string[]): Options | "help" | "version" {
+export function readOptions(argv: readonly string[]): Options | "help" | "version" | "forget" {
   const flags = parseFlags(argv, ARGS);
   if (flags.help) return "help";
   if (flags.version) return "version";
+  if (flags.forget) return "forget";
   return Object.freeze(optionsFrom(flags));
 }
 
@@ -92,9 +118,12 @@ export function optionsFrom(flags: Flags): Options {
     port: readPort(text("port")),
     host: readHost(text("host")),
     upstream: readUpstream(text("upstream")),
+    replicaHeader: readHeaderName(text("replica-header")),
     allowHosts: ((flags["allow-host"] ?? []) as string[]).map((name) => readAllowedHost(name)),
     systemTurns: readChoice("system-turns", text("system-turns")) as Options["systemTurns"],
     tools: readChoice("tools", text("tools")) as Options["tools"],
+    warm: readChoice("warm", text("warm")) as Options["warm"],
+    remember: readChoice("remember", text("remember")) as Options["remember"],
     logFormat: readChoice("log-format", text("log-format")) as Options["logFormat"],
     verbose: flags.verbose === true,
     quiet: flags.quiet === true,
@@ -163,12 +192,23 @@ function readHost(value: string): string {
 }
 
 function readAllowedHost(value: string): string {
-  const name = value.toLowerCase().replace(/\.$/, "");
-  if (/^[a-z0-9._-]+$/.test(name)) return name;
-  throw new UsageError(`--allow-host ${show(value)}: must be a host name without scheme and port`);
+  const name = value
+    .toLowerCase()
+    .replace(/\.$/, "")
+    .replace(/^\[(.*)\]$/, "$1");
+  if (isIP(name) !== 0 || /^[a-z0-9._-]+$/.test(name)) return name;
+  throw new UsageError(`--allow-host ${show(value)}: must be a host name or address without scheme and port`);
 }
 
-function readChoice(name: "system-turns" | "tools" | "log-format", value: string): string {
+function readHeaderName(value: string): string {
+  if (/^[\w!#$%&'*+.^`|~-]+$/.test(value)) return value;
+  throw new UsageError(`--replica-header ${show(value)}: must be the name of a header`);
+}
+
+function readChoice(
+  name: "system-turns" | "tools" | "warm" | "remember" | "log-format",
+  value: string,
+): string {
   const { options } = ARGS[name];
   if ((options as readonly string[]).includes(value)) return value;
   throw new UsageError(`--${name} ${show(value)}: must be ${options.join(" or ")}`);

@@ -3,13 +3,16 @@ import type { ConsolaInstance } from "consola/core";
 import { type App, startApp } from "../app.ts";
 import { createLog } from "../terminal/log.ts";
 import type { Output } from "../terminal/output.ts";
+import { headsFolder } from "../warm/heads.ts";
 import { banner, exposureWarning, upstreamWarning } from "./banner.ts";
 import { type Options, UsageError } from "./options.ts";
 
 /** Runs the proxy until a signal; resolves to the exit code. Throws with one line for the user when it cannot start. */
 export async function serve(options: Options, output: Output): Promise<number> {
   const log = createLog(output, options.logFormat);
-  const app = await listen(options, () => startApp({ ...options, stays: true }, output, log));
+  const app = await listen(options, () =>
+    startApp({ ...options, headsFolder: folderOf(options), stays: true }, output, log),
+  );
   const signal = firstSignal(output);
   surviveStrayErrors(app, log);
   await refuseItself(options, app);
@@ -30,6 +33,11 @@ export async function listen(options: Options, start: () => App): Promise<App> {
   } catch (error) {
     throw new Error(await whyNot(options, error as { code?: string; message: string }));
   }
+}
+
+/** Where the heads of requests are remembered; `undefined` with `--remember off`. */
+export function folderOf({ remember }: Options): string | undefined {
+  return remember === "on" ? headsFolder(process.env, process.platform) : undefined;
 }
 
 // --- internal ---

@@ -1,14 +1,15 @@
 import { grouped } from "../format/numbers.ts";
-import type { LiveEvents } from "../report/live-events.ts";
 import { drawChart, roundUp } from "./chart.ts";
 import { byId } from "./dom.ts";
+import type { PageEvents } from "./events.ts";
 import { showFigures } from "./figures.ts";
 import type { Item } from "./layout.ts";
 import { showNow } from "./now.ts";
 import { showRecent } from "./recent.ts";
-import { EMPTY, type PageState, withRequest, withRunning, withSnapshot } from "./state.ts";
+import { EMPTY, type PageState, withRequest, withRunning, withSnapshot, withWarmUps } from "./state.ts";
 import { Timeline } from "./timeline.ts";
 import { shareTrend, speedTrend } from "./trend.ts";
+import { showWarmUps } from "./warm-ups.ts";
 
 let state: PageState = EMPTY;
 let isDue = false;
@@ -27,12 +28,13 @@ function connect(): void {
   on(events, "snapshot", (stats) => withSnapshot(state, stats));
   on(events, "request", (request) => withRequest(state, request));
   on(events, "running", (running) => withRunning(state, running));
+  on(events, "warm_ups", (warmUps) => withWarmUps(state, warmUps));
 }
 
-function on<Name extends keyof LiveEvents>(
+function on<Name extends keyof PageEvents>(
   events: EventSource,
   name: Name,
-  next: (data: LiveEvents[Name]) => PageState,
+  next: (data: PageEvents[Name]) => PageState,
 ): void {
   events.addEventListener(name, (event) => {
     state = next(JSON.parse(event.data));
@@ -53,6 +55,7 @@ function show(): void {
   document.body.dataset.state = state.records.length + state.running.length > 0 ? "used" : "new";
   showFigures(state.totals);
   showNow(state.running, Date.now());
+  showWarmUps(state.warmUps);
   showCharts();
   timeline.show(itemsOf(state));
   showRecent(state.records);

@@ -1,5 +1,12 @@
+import { CONVERSATION_HEADER } from "../request/conversation.ts";
 import type { Observer } from "../request/observer.ts";
-import { type BodyFacts, describe, type RequestHead, readHead } from "../request/request.ts";
+import {
+  type BodyFacts,
+  type ClientRequest,
+  describe,
+  type RequestHead,
+  readHead,
+} from "../request/request.ts";
 import { nameOf, type Upstream } from "../upstream/upstream.ts";
 import { answer } from "./answer.ts";
 import { bodyFault, freeBody, readBody, TOO_LARGE } from "./body.ts";
@@ -7,6 +14,7 @@ import { decompress, isCompressed } from "./decode.ts";
 import { proxyError } from "./errors.ts";
 import { requestHeaders } from "./headers.ts";
 import type { Limits } from "./limits.ts";
+import type { Sender } from "./send.ts";
 import { targetOf } from "./target.ts";
 
 /** Repairs one request body. The array returned is sent and then freed: it must be `body` or nobody else's. */
@@ -24,6 +32,7 @@ export interface ForwardSettings {
   readonly repair: Repair;
   readonly limits: Limits;
   readonly observer: Observer;
+  readonly sender: Sender;
   /** Resolves when the upstream can take requests; for one that is known to be loading. Never rejects. */
   readonly ready?: (() => Promise<void>) | undefined;
 }
@@ -31,12 +40,13 @@ export interface ForwardSettings {
 /** One request's story: read, repair, send, answer. Rejects only when the client left before the end of its own body. */
 export async function forward(request: Request, settings: ForwardSettings): Promise<Response> {
   const arrivedAt = performance.now();
-  const { limits, upstream, observer } = settings;
+  const { limits, upstream, observer, sender } = settings;
   const { method, headers, signal } = request;
   const target = targetOf(request.url);
   if (!target) return refused(noTunnels(), observer);
   const refusal = refusalOf(request);
   if (refusal) return refused(refusal, observer);
+  observer.arrived?.(method);
   const body = await readBody(request, limits.requestBytes);
   if (body === TOO_LARGE) return refused(tooLarge(limits), observer);
   upstream.noteCredentials(headers);
@@ -49,14 +59,16 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
   const observation = observer.begin(described);
   if (repaired && before !== undefined)
     observation.rewritten({ before, after: repaired.body.length, notes: repaired.notes });
+  if (repaired) observation.sending?.(`${target.path}${target.query}`, repaired.body);
   signal.addEventListener("abort", () => observation.end("client_gone"));
-  const call = send(
-    request,
-    headersFor(request, repaired),
-    repaired?.body,
-    `${nameOf(upstream)}${target.path}${target.query}`,
-    settings.ready?.(),
-  );
+  const call = sender.send({
+    url: `${nameOf(upstream)}${target.path}${target.query}`,
+    method,
+    headers: headersFor(request, repaired, described),
+    body: repaired?.body,
+    signal,
+    ready: settings.ready?.(),
+  });
   observation.sent();
   const sentAt = performance.now();
   const origin = headers.get("origin");
@@ -81,43 +93,11 @@ async function repairBody(
   return { body, facts: {}, notes: [`forwarded unchanged: the body's encoding is not known (${encoding})`] };
 }
 
-function headersFor({ headers }: Request, sent: Sent | undefined): Headers {
+function headersFor({ headers }: Request, sent: Sent | undefined, { conversation }: ClientRequest): Headers {
   const forwarded = requestHeaders(headers);
+  if (conversation !== undefined) forwarded.set(CONVERSATION_HEADER, conversation);
   if (sent?.isDecompressed) forwarded.delete("content-encoding");
   return forwarded;
-}
-
-/**
- * Hands the request to fetch, with Bun's own behavior turned off:
- * - `keepalive: false`: with a pool, a POST on a connection that the upstream is just closing fails with ECONNRESET (cpp-httplib closes
- *   after 5 s idle) and cannot safely be sent twice. A new connection costs 0.1 ms on loopback.
- * - `timeout: false`: else a prefill that takes more than 5 minutes without a byte is given up.
- * - `proxy: false`: else HTTP_PROXY in the environment would send even requests for 127.0.0.1 to another host.
- * - `verbose: false`: else BUN_CONFIG_VERBOSE_FETCH in the environment would print the client's key on stderr.
- */
-async function send(
-  { method, signal }: Request,
-  headers: Headers,
-  body: Uint8Array | undefined,
-  url: string,
-  ready: Promise<void> | undefined,
-): Promise<Response> {
-  if (ready) await ready;
-  const call = fetch(url, {
-    method,
-    headers,
-    body: (body ?? null) as Uint8Array<ArrayBuffer> | null,
-    signal,
-    redirect: "manual",
-    decompress: false,
-    keepalive: false,
-    timeout: false,
-    proxy: false,
-    verbose: false,
-  });
-  // By now fetch has a copy of its own.
-  if (body) freeBody(body);
-  return await call;
 }
 
 function refused(response: Response, observer: Observer): Response {

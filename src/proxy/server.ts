@@ -2,9 +2,10 @@ import { proxyError } from "./errors.ts";
 import { type ForwardSettings, forward } from "./forward.ts";
 import { type GuardSettings, refusal } from "./guard.ts";
 import { LIMITS, type Limits } from "./limits.ts";
+import { Sender } from "./send.ts";
 import { targetOf } from "./target.ts";
 
-export interface ProxySettings extends GuardSettings, Omit<ForwardSettings, "limits"> {
+export interface ProxySettings extends GuardSettings, Omit<ForwardSettings, "limits" | "sender"> {
   /** 0 takes a free one. */
   readonly port: number;
   /** Answers `/cache-proxy` and what is below it, which is never forwarded; `undefined` for what it does not have. */
@@ -30,6 +31,7 @@ export interface Proxy {
 /** Starts the proxy. Throws when it cannot listen, for instance with `code: "EADDRINUSE"`. */
 export function startProxy(settings: ProxySettings): Proxy {
   const limits = { ...LIMITS, ...settings.limits };
+  const sender = new Sender();
   const server = Bun.serve({
     hostname: settings.host,
     port: settings.port,
@@ -43,7 +45,7 @@ export function startProxy(settings: ProxySettings): Proxy {
     fetch: (request, { pendingRequests }) =>
       pendingRequests > limits.inFlight
         ? overloaded(limits, settings)
-        : answer(request, { ...settings, limits }),
+        : answer(request, { ...settings, limits, sender }),
     error: () => proxyError(500, "internal error in cache-proxy; please report it"),
   });
   return {

@@ -11,7 +11,7 @@ export interface Asked {
 const MAX_BYTES = 4 * 2 ** 20;
 
 /**
- * Asks the upstream a question of our own, apart from the clients' requests. Rejects where there is no answer. Follows no
+ * Asks the upstream a question of our own, apart from the clients' requests: with GET, or with POST if `question` is given. Rejects where there is no answer. Follows no
  * redirect, and ignores HTTP_PROXY in the environment, which would send even requests for 127.0.0.1 elsewhere.
  */
 export async function ask(
@@ -19,8 +19,10 @@ export async function ask(
   path: string,
   signal: AbortSignal,
   headers: Headers = new Headers(),
+  question?: unknown,
 ): Promise<Asked> {
   const answer = await fetch(`${urlOf(address)}${path}`, {
+    ...(question !== undefined && { method: "POST", body: JSON.stringify(question) }),
     headers,
     signal,
     redirect: "manual",

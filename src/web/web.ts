@@ -1,7 +1,9 @@
+import type { Snapshot } from "../page/events.ts";
 import type { Listener } from "../report/listener.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Report } from "../report/report.ts";
 import { totalsView } from "../report/stats.ts";
+import { WarmTotals } from "../warm/totals.ts";
 import { LiveFeed } from "./feed.ts";
 import type { Health } from "./health.ts";
 import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
@@ -12,17 +14,24 @@ export class Web implements Listener {
   /** Answers a request for the proxy itself; `undefined` for every path of the upstream. */
   readonly own: OwnHandler;
   readonly #report: Report;
+  readonly #warmUps: WarmTotals;
   readonly #feed = new LiveFeed();
 
   /** `identity` goes into the health answer. */
-  constructor(report: Report, identity: Omit<Health, "status">) {
+  constructor(report: Report, identity: Omit<Health, "status">, warmUps: WarmTotals = new WarmTotals()) {
     this.#report = report;
+    this.#warmUps = warmUps;
     this.own = ownPages({
       health: () => Response.json({ status: "ok", ...identity } satisfies Health),
       metrics: () => this.#metrics(),
-      stats: () => Response.json(report.stats()),
-      events: () => this.#feed.connect(report.stats()),
+      stats: () => Response.json(this.#snapshot()),
+      events: () => this.#feed.connect(this.#snapshot()),
     });
+  }
+
+  /** To be called when a warm-up has started or ended. */
+  warmUpsChanged(): void {
+    this.#feed.sendSoon("warm_ups", () => this.#warmUps.view());
   }
 
   /** Whether a page is open. */
@@ -45,6 +54,10 @@ export class Web implements Listener {
 
   // --- internal ---
 
+  #snapshot(): Snapshot {
+    return { ...this.#report.stats(), warm_ups: this.#warmUps.view() };
+  }
+
   #metrics(): Response {
     this.#report.flush();
     const { totals, running, failures, startedAt } = this.#report;
@@ -52,6 +65,7 @@ export class Web implements Listener {
       totals,
       running: running.size,
       failures: failures.count,
+      warmUps: this.#warmUps.view(),
       startedAt: startedAt.getTime() / 1000,
     });
     return new Response(text, { headers: { "content-type": METRICS_TYPE } });

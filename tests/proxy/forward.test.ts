@@ -164,6 +164,8 @@ describe("request headers", () => {
       "accept",
       "accept-encoding",
       "authorization",
+      // fetch's own: it keeps its connection to the upstream.
+      "connection",
       "content-length",
       "content-type",
       "cookie",

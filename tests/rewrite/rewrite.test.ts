@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { BodyFacts } from "../../src/request/request.ts";
 import { CONSTANT_HEADER } from "../../src/rewrite/passes/billing-header.ts";
 import { conversation } from "../support/conversation.ts";
-import { serialise } from "../support/json.ts";
+import { serialize } from "../support/json.ts";
 import { property } from "../support/seeded.ts";
 import {
   expectUnchanged,
@@ -59,7 +59,12 @@ test("all passes work on one body at once", () => {
     "system turns folded: 1",
     "tools moved: Bash, Read",
   ]);
-  expect(facts).toEqual({ model: "claude-opus-4-8", stream: true, tools: 2 });
+  expect(facts).toEqual({
+    model: "claude-opus-4-8",
+    stream: true,
+    tools: 2,
+    start: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+  });
   expect(toolOrder).toEqual(["Bash", "Read"]);
 });
 
@@ -127,7 +132,7 @@ property("header, turns, and tools together do what each does alone, in any orde
     tools: ["c", "a", "b"].map((name) => ({ name, description: HEADER })),
     metadata: { system: HEADER },
   }).toSorted(() => random.next() - 0.5);
-  const text = serialise(Object.fromEntries(members), random, (words) => /^x-anth|^text$/.test(words));
+  const text = serialize(Object.fromEntries(members), random, (words) => /^x-anth|^text$/.test(words));
   const context = { ...random.pick([FOLD, STRICT]), toolOrder: ["a", "b"] };
   const only = (more: object) =>
     JSON.parse(Buffer.from(rewriteChecked(text, { ...context, ...more }).body).toString());

@@ -65,45 +65,46 @@ type Part =
   | { readonly kind: "marker"; readonly text: string; readonly until: number };
 
 class Writer {
-  private readonly random: Random;
-  private marks = 0;
+  readonly #random: Random;
+  #marks = 0;
 
   constructor(random: Random) {
-    this.random = random;
+    this.#random = random;
   }
 
   firstWords(): Turn {
-    const reminders = this.random.some(0, 3, () => this.reminder());
-    return { role: "user", blocks: [...reminders, ...this.image(0.1), this.text()] };
+    const reminders = this.#random.some(0, 3, () => this.#reminder());
+    return { role: "user", blocks: [...reminders, ...this.#image(0.1), this.#text()] };
   }
 
   words(): Turn {
-    const before = this.random.chance(0.2) ? [this.reminder()] : [];
-    return { role: "user", blocks: [...before, this.text(), ...this.image(0.1)] };
+    const before = this.#random.chance(0.2) ? [this.#reminder()] : [];
+    return { role: "user", blocks: [...before, this.#text(), ...this.#image(0.1)] };
   }
 
   systems(least: number): Turn[] {
-    const most = this.random.chance(0.5) ? least : 2;
-    return this.random.some(least, Math.max(least, most), () => ({
+    const most = this.#random.chance(0.5) ? least : 2;
+    return this.#random.some(least, Math.max(least, most), () => ({
       role: "system",
-      blocks: [this.random.chance(0.3) ? this.reminder() : this.text()],
+      blocks: [this.#random.chance(0.3) ? this.#reminder() : this.#text()],
     }));
   }
 
   callIds(): string[] {
-    return this.random.some(1, 3, () => `toolu_${this.mark()}`);
+    return this.#random.some(1, 3, () => `toolu_${this.#mark()}`);
   }
 
   answer(calls: readonly string[]): Turn {
-    const thinking = this.random.chance(0.3)
-      ? [{ type: "thinking", thinking: this.words_(), signature: "s" }]
+    const thinking = this.#random.chance(0.3)
+      ? [{ type: "thinking", thinking: this.#words_(), signature: "s" }]
       : [];
-    const text = calls.length === 0 || this.random.chance(0.5) ? [{ type: "text", text: this.words_() }] : [];
+    const text =
+      calls.length === 0 || this.#random.chance(0.5) ? [{ type: "text", text: this.#words_() }] : [];
     const uses = calls.map((id) => ({
       type: "tool_use",
       id,
       name: "Bash",
-      input: { system: this.words_() },
+      input: { system: this.#words_() },
     }));
     return {
       role: "assistant",
@@ -113,9 +114,9 @@ class Writer {
 
   /** The results of parallel calls stand in one turn, or each in a turn of its own. */
   results(calls: readonly string[], time: number): Turn[] {
-    const results = calls.map((id): Part => ({ kind: "result", id, parts: this.returned() }));
-    const late = this.random.chance(0.5) ? [] : this.random.some(1, 3, () => this.late(time));
-    if (this.random.chance(0.8)) return [{ role: "user", blocks: [...results, ...late] }];
+    const results = calls.map((id): Part => ({ kind: "result", id, parts: this.#returned() }));
+    const late = this.#random.chance(0.5) ? [] : this.#random.some(1, 3, () => this.#late(time));
+    if (this.#random.chance(0.8)) return [{ role: "user", blocks: [...results, ...late] }];
     return results.map((result, at) => ({
       role: "user",
       blocks: at === results.length - 1 ? [result, ...late] : [result],
@@ -124,8 +125,8 @@ class Writer {
 
   /** A turn of its own that holds nothing but a marker. */
   markers(time: number): Turn[] {
-    if (this.random.chance(0.85)) return [];
-    return [{ role: this.random.pick(["user", "system"]), blocks: [this.marker(time)] }];
+    if (this.#random.chance(0.85)) return [];
+    return [{ role: this.#random.pick(["user", "system"]), blocks: [this.#marker(time)] }];
   }
 
   /** The turn as it is sent at `time`; none when all of it was pruned. */
@@ -134,32 +135,32 @@ class Writer {
     if (parts.length === 0) return [];
     const [only] = parts;
     const isText = parts.length === 1 && (only?.kind === "text" || only?.kind === "marker");
-    if (isText && !isLast && this.random.chance(0.6)) return [{ role, content: only.text }];
-    const cached = isLast || this.random.chance(0.1);
-    return [{ role, content: parts.map((part, at) => this.block(part, cached && at === parts.length - 1)) }];
+    if (isText && !isLast && this.#random.chance(0.6)) return [{ role, content: only.text }];
+    const cached = isLast || this.#random.chance(0.1);
+    return [{ role, content: parts.map((part, at) => this.#block(part, cached && at === parts.length - 1)) }];
   }
 
-  private block(part: Part, cached: boolean): Json {
-    const block = this.bareBlock(part);
+  #block(part: Part, cached: boolean): Json {
+    const block = this.#bareBlock(part);
     return cached && typeof block === "object" ? { ...block, cache_control: { type: "ephemeral" } } : block;
   }
 
-  private bareBlock(part: Part): Json {
+  #bareBlock(part: Part): Json {
     if (part.kind === "block") return part.block;
     if (part.kind === "image") {
       return { type: "image", source: { type: "base64", media_type: "image/png", data: part.data } };
     }
     if (part.kind === "reference") return { type: "tool_reference", tool_name: part.tool };
-    if (part.kind === "result") return this.result(part.id, part.parts);
+    if (part.kind === "result") return this.#result(part.id, part.parts);
     return { type: "text", text: part.text };
   }
 
   /** Nothing returned may be written in five ways, one text in two. */
-  private result(id: string, parts: readonly Part[]): Json {
+  #result(id: string, parts: readonly Part[]): Json {
     const block = { type: "tool_result", tool_use_id: id };
     const [only] = parts;
     if (parts.length === 0) {
-      const empty = this.random.pick<Json | undefined>([
+      const empty = this.#random.pick<Json | undefined>([
         "",
         [],
         [{ type: "text", text: "" }],
@@ -168,66 +169,80 @@ class Writer {
       ]);
       return empty === undefined ? block : { ...block, content: empty };
     }
-    if (parts.length === 1 && only?.kind === "text" && this.random.chance(0.5)) {
+    if (parts.length === 1 && only?.kind === "text" && this.#random.chance(0.5)) {
       return { content: only.text, ...block };
     }
-    return { ...block, content: parts.map((part) => this.bareBlock(part)), is_error: false };
+    return { ...block, content: parts.map((part) => this.#bareBlock(part)), is_error: false };
   }
 
-  private returned(): Part[] {
-    return this.random.pick<() => Part[]>([
+  #returned(): Part[] {
+    return this.#random.pick<() => Part[]>([
       () => [],
-      () => [this.text()],
-      () => [this.text()],
-      () => [this.text(), this.text()],
-      () => this.image(1),
-      () => [this.text(), ...this.image(1)],
-      () => [...this.image(1), this.text()],
-      () => this.random.some(1, 3, () => ({ kind: "reference", tool: `Tool¶${this.mark()}` })),
+      () => [this.#text()],
+      () => [this.#text()],
+      () => [this.#text(), this.#text()],
+      () => [{ kind: "text", text: `Launching skill: ${this.#words_()}` }],
+      () => this.#image(1),
+      () => [this.#text(), ...this.#image(1)],
+      () => [...this.#image(1), this.#text()],
+      () => this.#random.some(1, 3, () => ({ kind: "reference", tool: `Tool¶${this.#mark()}` })),
     ])();
   }
 
-  private late(time: number): Part {
-    return this.random.pick<() => Part>([
-      () => this.reminder(),
-      () => this.reminder(),
-      () => this.text(),
-      () => this.image(1)[0]!,
-      () => this.marker(time),
+  #late(time: number): Part {
+    return this.#random.pick<() => Part>([
+      () => this.#reminder(),
+      () => this.#clientText(),
+      () => ({ kind: "text", text: `[Request interrupted by user ¶${this.#mark()}]` }),
+      () => ({ kind: "text", text: this.#random.pick(["", "\n", "Tool loaded."]) }),
+      () => this.#text(),
+      () => this.#image(1)[0]!,
+      () => this.#marker(time),
     ])();
   }
 
-  private image(probability: number): Part[] {
-    return this.random.chance(probability) ? [{ kind: "image", data: `iVBOR¶${this.mark()}` }] : [];
+  #image(probability: number): Part[] {
+    return this.#random.chance(probability) ? [{ kind: "image", data: `iVBOR¶${this.#mark()}` }] : [];
   }
 
-  private text(): Part {
-    return { kind: "text", text: this.words_() };
+  #text(): Part {
+    return { kind: "text", text: this.#words_() };
   }
 
-  private reminder(): Part {
-    const [before, after] = [this.random.pick(["", "\n"]), this.random.pick(["", "\n", "\n\n"])];
+  /** What Claude Code writes without tags around it. */
+  #clientText(): Part {
+    const opening = this.#random.pick([
+      "Base directory for this skill: ",
+      "\nThe user sent a new message while you were working:\n",
+      "PostToolUse:Bash hook additional context: ",
+      "[Image: original ",
+    ]);
+    return { kind: "text", text: opening + this.#words_() };
+  }
+
+  #reminder(): Part {
+    const [before, after] = [this.#random.pick(["", "\n"]), this.#random.pick(["", "\n", "\n\n"])];
     return {
       kind: "text",
-      text: `${before}<system-reminder>\n${this.words_()}\n</system-reminder>${after}`,
+      text: `${before}<system-reminder>\n${this.#words_()}\n</system-reminder>${after}`,
     };
   }
 
-  private marker(time: number): Part {
-    const left = this.random.below(200_000);
+  #marker(time: number): Part {
+    const left = this.#random.below(200_000);
     const text = `<total_tokens>${left} tokens left</total_tokens>`;
     return {
       kind: "marker",
-      text: this.random.pick([text, `\n${text}\n`]),
-      until: time + this.random.below(4),
+      text: this.#random.pick([text, `\n${text}\n`]),
+      until: time + this.#random.below(4),
     };
   }
 
-  private words_(): string {
-    return `${randomText(this.random)} ¶${this.mark()} ${randomText(this.random)}.`;
+  #words_(): string {
+    return `${randomText(this.#random)} ¶${this.#mark()} ${randomText(this.#random)}.`;
   }
 
-  private mark(): number {
-    return this.marks++;
+  #mark(): number {
+    return this.#marks++;
   }
 }

@@ -8,7 +8,7 @@ import { settles } from "../../upstream/settles.ts";
 import { runningProxy } from "../../web/health.ts";
 import { describeFacts } from "../banner.ts";
 import { ARGS, version } from "../options.ts";
-import { listen, refuseItself, surviveStrayErrors } from "../serve.ts";
+import { folderOf, listen, refuseItself, surviveStrayErrors } from "../serve.ts";
 import { awaitUpstream, type ReadyServer } from "./await-upstream.ts";
 import { isClaudeCode, readSettings, settingsEnv, versionOf } from "./claude-code.ts";
 import { NOT_EXECUTABLE, NOT_FOUND, runInForeground } from "./command.ts";
@@ -128,7 +128,9 @@ async function start(options: RunOptions, server: OwnServer | undefined, file: L
   const output = new Output(file);
   const log = createLog(output, options.logFormat);
   const settings = server ? { ...options, upstream: server.address, ready: () => server.ready() } : options;
-  const app = await listen(options, () => startApp({ ...settings, stays: false }, output, log));
+  const app = await listen(options, () =>
+    startApp({ ...settings, headsFolder: folderOf(options), stays: false }, output, log),
+  );
   server?.onNote((note) => log.warn(note));
   surviveStrayErrors(app, log);
   await refuseItself(options, app);

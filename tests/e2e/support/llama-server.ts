@@ -28,6 +28,8 @@ export interface LlamaSettings {
   readonly build?: Build;
   /** `--port`. A free port if not given. */
   readonly port?: number;
+  /** `--model`. The model of the kind if not given. */
+  readonly "model.path"?: string;
   /** `--parallel`, the number of slots. 1 if not given, so that each figure belongs to the request just made. */
   readonly n_parallel?: number;
   /** `--ctx-size`, in tokens; slots share it. 131 072 if not given. */
@@ -36,7 +38,7 @@ export interface LlamaSettings {
   readonly kv_unified?: boolean;
   /** `--batch-size`, in tokens. The server notices a client that left, or another request, between two batches. */
   readonly n_batch?: number;
-  /** `--threads`. One per core if not given. */
+  /** `--threads`. 1 if not given. */
   readonly "cpuparams.n_threads"?: number;
   /** `--cache-ram`, the host prompt cache in MiB: 0 for none. */
   readonly cache_ram_mib?: number;
@@ -67,8 +69,8 @@ export async function startLlamaServer(
   const params = {
     ...DEFAULTS,
     ...CHECKPOINTS[build],
-    ...chosen,
     "model.path": weights,
+    ...chosen,
     chat_template: await Bun.file(templateFile).text(),
   };
   let server = await launch(wheel, { ...params, port });
@@ -94,6 +96,9 @@ const DEFAULTS = {
   n_parallel: 1,
   n_ctx: 131072,
   flash_attn_type: 1,
+  // Two servers often run at once, and threads that wait for each other spin: with two threads each on a machine of two
+  // cores, a prefill takes two to six times as long.
+  "cpuparams.n_threads": 1,
   endpoint_metrics: true,
   endpoint_slots: true,
   warmup: false,
