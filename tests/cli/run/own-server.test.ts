@@ -132,6 +132,22 @@ test("run starts the server, lets requests wait while it restarts, and stops it 
   expect(await fetch(`http://127.0.0.1:${port}`).catch(() => "refused")).toBe("refused");
 });
 
+test("a signal while the server loads stops it, and run ends with the shell's code for the signal", async () => {
+  const port = freePort();
+  const server = `"${process.execPath}" '${FAKE}' --port ${port} --loading 1000000`;
+  const child = Bun.spawn([process.execPath, MAIN, "run", "--server", server, "--", "true"], {
+    env: { PATH: process.env.PATH, HOME: folder, XDG_STATE_HOME: folder },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  for await (const bytes of child.stderr) {
+    if (!new TextDecoder().decode(bytes).includes("to load its model")) continue;
+    child.kill("SIGINT");
+    break;
+  }
+  expect(await child.exited).toBe(130);
+  expect(await fetch(`http://127.0.0.1:${port}`).catch(() => "refused")).toBe("refused");
+});
+
 // --- internal ---
 
 function freePort(): string {
