@@ -4,36 +4,43 @@ import { type App, startApp } from "../app.ts";
 import { createLog } from "../terminal/log.ts";
 import type { Output } from "../terminal/output.ts";
 import { headsFolder } from "../warm/heads.ts";
-import { banner, exposureWarning, upstreamWarning } from "./banner.ts";
+import { banner, bannerFields, exposureWarning, upstreamWarning } from "./banner.ts";
 import { type Options, UsageError } from "./options.ts";
 
 /** Runs the proxy until a signal; resolves to the exit code. Throws with one line for the user when it cannot start. */
 export async function serve(options: Options, output: Output): Promise<number> {
   const log = createLog(output, options.logFormat);
-  const app = await listen(options, output, log);
+  const app = await listen(options, () =>
+    startApp({ ...options, headsFolder: folderOf(options), stays: true }, output, log),
+  );
   const signal = firstSignal(output);
   surviveStrayErrors(app, log);
   await refuseItself(options, app);
-  process.on("SIGUSR1", () => say(log, "summary", app.summary() || "no inference request has finished yet"));
+  process.on("SIGUSR1", () => saySummary(app, log, "no inference request has finished yet"));
   await Promise.race([greet(options, app, log), signal]);
   if ((await signal) === "SIGINT" && options.logFormat === "text" && !options.quiet) output.interrupted();
   const stopped = app.stop();
   if (!options.quiet) sayWhatIsLeft(app, log);
   await stopped;
-  if (!options.quiet) say(log, "summary", app.summary());
+  if (!options.quiet) saySummary(app, log);
   return 0;
 }
 
-// --- internal ---
-
-async function listen(options: Options, output: Output, log: ConsolaInstance): Promise<App> {
+/** Starts the app; throws one line for the user when it cannot listen. */
+export async function listen(options: Options, start: () => App): Promise<App> {
   try {
-    const folder = options.remember === "on" ? headsFolder(process.env, process.platform) : undefined;
-    return startApp({ ...options, headsFolder: folder }, output, log);
+    return start();
   } catch (error) {
     throw new Error(await whyNot(options, error as { code?: string; message: string }));
   }
 }
+
+/** Where the heads of requests are remembered; `undefined` with `--remember off`. */
+export function folderOf({ remember }: Options): string | undefined {
+  return remember === "on" ? headsFolder(process.env, process.platform) : undefined;
+}
+
+// --- internal ---
 
 async function whyNot(
   { host, port }: Options,
@@ -57,7 +64,7 @@ async function isKnown(host: string): Promise<boolean> {
 }
 
 /** A proxy that forwards to itself would answer its own requests forever. */
-async function refuseItself({ upstream }: Options, app: App): Promise<void> {
+export async function refuseItself({ upstream }: Options, app: App): Promise<void> {
   if (!(await app.isOwnUpstream())) return;
   await app.kill();
   throw new UsageError(
@@ -69,7 +76,7 @@ async function refuseItself({ upstream }: Options, app: App): Promise<void> {
  * Without a handler, a rejection that nobody awaits or an exception in a timer ends the process in Bun 1.4.5, and with it every request in
  * progress. The first one is reported as a warning; all of them are counted in stats.json.
  */
-function surviveStrayErrors(app: App, log: ConsolaInstance): void {
+export function surviveStrayErrors(app: App, log: ConsolaInstance): void {
   let hasWarned = false;
   const note = (error: unknown): void => {
     const text = app.failures.note(error);
@@ -83,7 +90,8 @@ function surviveStrayErrors(app: App, log: ConsolaInstance): void {
 
 async function greet(options: Options, app: App, log: ConsolaInstance): Promise<void> {
   const answer = await app.probe();
-  if (!options.quiet) say(log, "start", banner(options, app.url, answer));
+  if (!options.quiet)
+    say(log, "start", banner(options, app.url, app.server), bannerFields(options, app.url, app.server));
   for (const warning of [exposureWarning(options), upstreamWarning(options, answer)])
     if (warning) log.warn(warning);
 }
@@ -95,8 +103,13 @@ function sayWhatIsLeft({ running }: App, log: ConsolaInstance): void {
   say(log, "stop", `waiting for ${requests} to finish; press Ctrl-C again to quit now`);
 }
 
-function say(log: ConsolaInstance, event: string, text: string): void {
-  if (text) log.withTag(event).log(text);
+function saySummary(app: App, log: ConsolaInstance, none = ""): void {
+  say(log, "summary", app.summary() || none, app.summaryFields());
+}
+
+/** As text, or as fields where the log is JSON. */
+function say(log: ConsolaInstance, event: string, text: string, fields?: Record<string, unknown>): void {
+  if (text) log.withTag(event).log(text, ...(fields ? [fields] : []));
 }
 
 /** Resolves with the first SIGINT or SIGTERM; a second one ends the program at once, with the shell's exit code for the signal. */

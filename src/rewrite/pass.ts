@@ -7,12 +7,16 @@ import type { Edit } from "./splice.ts";
 export interface RewriteSettings {
   readonly systemTurns: "fold" | "keep";
   readonly tools: "stable" | "keep";
+  /** `move` if not given. */
+  readonly projectParagraphs?: "move" | "keep";
 }
 
 /** What is known of a request besides its body. */
 export interface RewriteContext {
   /** Whether the server's chat template demands that user and assistant turns alternate. */
   readonly strictAlternation?: boolean;
+  /** Whether the request's headers are Claude Code's. Without them its system prompt decides. */
+  readonly isClaudeCode?: boolean;
   /** Whether the model takes images; `undefined` is unknown. */
   readonly vision?: boolean | undefined;
   /** The names of the conversation's tools in the order in which they were first seen, as far as they are remembered. */

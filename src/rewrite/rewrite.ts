@@ -2,19 +2,18 @@ import type { ApiShape } from "../request/endpoints.ts";
 import type { BodyFacts } from "../request/request.ts";
 import type { Findings, Pass, RewriteContext, RewriteSettings } from "./pass.ts";
 import { billingHeader, billingHeaderInMessage, billingHeaderInResponses } from "./passes/billing-header.ts";
+import { projectParagraphs } from "./passes/project-paragraphs.ts";
 import { systemTurns } from "./passes/system-turns.ts";
 import { toolOrder } from "./passes/tool-order.ts";
 import { unreadableBlocks, unseenImages, unseenInputImages } from "./passes/unreadable.ts";
 import { type Document, scan, textOf, Unscannable } from "./scan.ts";
 import { type CompiledShape, compile, mergeShapes, type Shape } from "./shape.ts";
 import { splice } from "./splice.ts";
+import { START_SHAPE, startOf } from "./start.ts";
 import { replaceLoneSurrogates } from "./surrogates.ts";
 
-/**
- * The repairs that change what later ones may move. Where they have edits, these are applied and the body is scanned again: it is
- * one with an image for a model without vision, or with a document.
- */
-const FIRST: readonly Pass[] = [unreadableBlocks, unseenImages, unseenInputImages];
+/** The repairs that change what later ones may move. Where they have edits, these are applied and the body is scanned again. */
+const FIRST: readonly Pass[] = [unreadableBlocks, unseenImages, unseenInputImages, projectParagraphs];
 
 /** All other repairs. Their order is the order of their notes and of their insertions at the same place. */
 const SECOND: readonly Pass[] = [
@@ -121,9 +120,9 @@ function isSameMemory(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 /** Reported of every body: the facts, and the keys that must not be there twice, whichever passes apply. */
-const EVERY_BODY: Shape = {
-  members: { model: {}, stream: {}, tools: { each: {} }, system: {}, messages: {} },
-};
+const EVERY_BODY: Shape = mergeShapes(START_SHAPE, {
+  members: { model: {}, stream: {}, tools: { each: {} } },
+});
 
 /** The shape of every combination of passes that was needed so far. */
 const SHAPES = new Map<string, CompiledShape>();
@@ -135,12 +134,14 @@ function shapeFor(passes: readonly Pass[]): CompiledShape {
   return shape;
 }
 
-function factsOf({ bytes, root }: Document): BodyFacts {
+function factsOf(document: Document): BodyFacts {
+  const { bytes, root } = document;
   const { model, stream, tools } = root.members;
   return {
     model: model?.kind === "string" ? textOf(bytes, model) : undefined,
     stream: stream?.kind === "atom" ? bytes[stream.start] === 0x74 /* t of true */ : undefined,
     tools: tools?.kind === "array" ? tools.items.length : undefined,
+    start: startOf(document),
   };
 }
 

@@ -5,7 +5,7 @@
  * `count` is how many there were; without any, `bytes` is the buffer that came in.
  */
 export function replaceLoneSurrogates(bytes: Buffer): { readonly bytes: Buffer; readonly count: number } {
-  const places = mayHaveSurrogates(bytes) ? lonePlaces(bytes.toString("latin1")) : [];
+  const places = lonePlaces(bytes, surrogatePlaces(bytes));
   if (places.length === 0) return { bytes, count: 0 };
   // As in `splice`: the result must own its whole ArrayBuffer.
   const replaced = Buffer.allocUnsafeSlow(bytes.length);
@@ -16,28 +16,56 @@ export function replaceLoneSurrogates(bytes: Buffer): { readonly bytes: Buffer; 
 
 // --- internal ---
 
-/** Most bodies hold none: clients escape neither emoji nor other scripts. */
-function mayHaveSurrogates(bytes: Buffer): boolean {
-  return bytes.includes("\\ud") || bytes.includes("\\uD");
+const ESCAPE_LENGTH = "\\ud83d".length;
+
+/** Surrogates are U+D800 to U+DFFF. Most bodies hold none: clients escape neither emoji nor other scripts. */
+const BEGINNINGS = [Buffer.from("\\ud"), Buffer.from("\\uD")];
+
+/** Where escapes of surrogates are, in ascending order. */
+function surrogatePlaces(bytes: Buffer): number[] {
+  const places = BEGINNINGS.flatMap((beginning) => {
+    const found: number[] = [];
+    for (let at = bytes.indexOf(beginning); at >= 0; at = bytes.indexOf(beginning, at + 1)) {
+      if (isSurrogate(bytes, at) && !isEscaped(bytes, at)) found.push(at);
+    }
+    return found;
+  });
+  return places.toSorted((a, b) => a - b);
 }
 
-/** A pair, or one half of it (RFC 8259, section 7). */
-const SURROGATES =
-  /\\u[dD][89abAB][0-9a-fA-F]{2}(\\u[dD][c-fC-F][0-9a-fA-F]{2})?|\\u[dD][c-fC-F][0-9a-fA-F]{2}/g;
-
-function lonePlaces(json: string): number[] {
-  const places: number[] = [];
-  SURROGATES.lastIndex = 0;
-  for (let found = SURROGATES.exec(json); found; found = SURROGATES.exec(json)) {
-    if (isEscaped(json, found.index)) SURROGATES.lastIndex = found.index + 1;
-    else if (found[1] === undefined) places.push(found.index);
+/** Those without their other half (RFC 8259, section 7). */
+function lonePlaces(bytes: Buffer, places: readonly number[]): number[] {
+  const lone: number[] = [];
+  for (let index = 0; index < places.length; index++) {
+    const place = places[index]!;
+    const next = places[index + 1];
+    const isPair = isHigh(bytes, place) && next === place + ESCAPE_LENGTH && !isHigh(bytes, next);
+    if (isPair) index++;
+    else lone.push(place);
   }
-  return places;
+  return lone;
+}
+
+function isSurrogate(bytes: Buffer, place: number): boolean {
+  return digitAt(bytes, place + 3) >= 8 && digitAt(bytes, place + 4) >= 0 && digitAt(bytes, place + 5) >= 0;
+}
+
+/** The first half of a pair is U+D800 to U+DBFF. */
+function isHigh(bytes: Buffer, place: number): boolean {
+  return digitAt(bytes, place + 3) < 0xc;
+}
+
+/** The value of a hexadecimal digit; -1 for other bytes. */
+function digitAt(bytes: Buffer, at: number): number {
+  const byte = bytes[at] ?? 0;
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
 /** A backslash is escaped itself if an odd number of backslashes precedes it. */
-function isEscaped(json: string, at: number): boolean {
+function isEscaped(bytes: Buffer, at: number): boolean {
   let before = at;
-  while (json[before - 1] === "\\") before--;
+  while (bytes[before - 1] === 0x5c) before--;
   return (at - before) % 2 === 1;
 }

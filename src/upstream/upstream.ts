@@ -1,9 +1,11 @@
+import { CONVERSATION_HEADER } from "../request/conversation.ts";
 import { type Address, urlOf } from "./address.ts";
 import { type Asked, ask } from "./ask.ts";
 import { causeOf } from "./cause.ts";
 import { factsOf, isRouter, type ServerFacts, UNKNOWN_SERVER } from "./props.ts";
+import { Replicas } from "./replicas.ts";
 import { settles } from "./settles.ts";
-import { type HeldSlot, type PrefillingSlot, readHeldSlots, readSlots } from "./slots.ts";
+import { type HeldSlot, type PrefillingSlot, readHeldSlots, readLastTask, readSlots } from "./slots.ts";
 
 /** `facts`: a llama-server's own; `status`: something answers, but not with llama-server's `/props`; `cause`: nothing answers. */
 export type Answer =
@@ -11,11 +13,21 @@ export type Answer =
   | { readonly status: number }
   | { readonly cause: string };
 
-/** Whose facts are wanted: a router has several models, each with a server of its own. */
+/** Whose facts are wanted: a router has several models, each with a server of its own, and a balancer has several servers. */
 export interface Wanted {
   /** What is in front of the endpoint in the request's path: llama-swap has a server's own paths below `/upstream/NAME`. */
   readonly prefix?: string | undefined;
   readonly model?: string | undefined;
+  /** The key of a conversation: the question then goes to the server that a balancer sends the conversation to. */
+  readonly conversation?: string | undefined;
+}
+
+/** What a question carries besides its path. */
+interface Question {
+  /** The key of a conversation, whose server is asked. */
+  readonly conversation?: string | undefined;
+  /** Sent as JSON. */
+  readonly question?: object;
 }
 
 export interface UpstreamTimes {
@@ -29,7 +41,7 @@ export interface UpstreamTimes {
 
 const TIMES: UpstreamTimes = { freshMs: 1_000, waitMs: 250, timeoutMs: 5_000 };
 
-/** A router's models and their servers that are remembered; the least recently asked one is forgotten first. */
+/** Servers that are remembered, after a router or a balancer; the least recently asked one is forgotten first. */
 const MAX_KNOWN = 32;
 
 /**
@@ -38,6 +50,8 @@ const MAX_KNOWN = 32;
  */
 export class Upstream {
   readonly address: Address;
+  /** After a balancer that does not name its servers there are none, and all are taken for equal. */
+  readonly replicas: Replicas;
   readonly #times: UpstreamTimes;
   readonly #known = new Map<string, Known>();
   readonly #listeners = { lost: new Set<() => void>(), back: new Set<() => void>() };
@@ -45,8 +59,9 @@ export class Upstream {
   #isLost = false;
   #isRouter = false;
 
-  constructor(address: Address, times: Partial<UpstreamTimes> = {}) {
+  constructor(address: Address, times: Partial<UpstreamTimes> = {}, replicas: Replicas = new Replicas()) {
     this.address = address;
+    this.replicas = replicas;
     this.#times = { ...TIMES, ...times };
   }
 
@@ -92,11 +107,22 @@ export class Upstream {
   }
 
   /**
-   * Which prompts the server is evaluating; `undefined` where it does not say: `--no-slots`, another server, a router, builds that show no
-   * figures. Rejects when there is no answer.
+   * Which prompts the server is evaluating; `undefined` where it does not say: `--no-slots`, another server, a router, a balancer with
+   * several servers, builds that show no figures. Rejects when there is no answer.
    */
   async slots(signal: AbortSignal): Promise<PrefillingSlot[] | undefined> {
+    if (this.replicas.names.length > 1) return undefined;
     return readSlots((await this.#ask("/slots", signal)).json);
+  }
+
+  /** The headers and the text of `/metrics`; no text where it is turned off. A scrape resets llama-server's averaged gauges. */
+  async metrics(signal: AbortSignal): Promise<Pick<Asked, "headers" | "text">> {
+    return await this.#ask("/metrics", signal);
+  }
+
+  /** The highest task id in any slot; `undefined` where the server does not show it. Wakes a server that sleeps. */
+  async lastTask(signal: AbortSignal): Promise<number | undefined> {
+    return readLastTask((await this.#ask("/slots", signal)).json);
   }
 
   /** What each slot holds; `undefined` where the server does not say. Wakes a server that sleeps. Rejects when there is no answer. */
@@ -109,7 +135,7 @@ export class Upstream {
    * answer.
    */
   async rendered(question: object, prefix: string, signal: AbortSignal): Promise<string | undefined> {
-    const { json } = await this.#ask(`${prefix}/apply-template`, signal, question);
+    const { json } = await this.#ask(`${prefix}/apply-template`, signal, { question });
     const { prompt } = (json ?? {}) as { prompt?: unknown };
     return typeof prompt === "string" ? prompt : undefined;
   }
@@ -145,9 +171,9 @@ export class Upstream {
 
   // --- internal ---
 
-  #knownOf({ prefix = "", model = "" }: Wanted): Known {
+  #knownOf({ prefix = "", model = "", conversation }: Wanted): Known {
     // A server with one model answers for every name, so that names only matter once a router has answered.
-    const key = JSON.stringify([prefix, this.#isRouter ? model : ""]);
+    const key = JSON.stringify([prefix, this.#isRouter ? model : "", this.replicas.of(conversation) ?? ""]);
     const known = this.#known.get(key) ?? new Known();
     this.#known.delete(key);
     this.#known.set(key, known);
@@ -164,32 +190,39 @@ export class Upstream {
 
   async #read(known: Known, wanted: Wanted): Promise<void> {
     try {
-      known.take(await this.#askProps(wanted));
-      if (isDown(known.answer!)) return;
-      if (this.#isLost || known.hasChanged) this.#noteBack();
+      const answer = await this.#askProps(wanted);
+      known.take(answer);
+      // The answer may have named the conversation's server for the first time.
+      const own = this.#knownOf(wanted);
+      if (own !== known) own.take(answer);
+      if (isDown(answer)) return;
+      if (this.#isLost || own.hasChanged) this.#noteBack();
     } finally {
       known.asking = undefined;
     }
   }
 
-  async #askProps({ prefix = "", model }: Wanted): Promise<Answer> {
+  async #askProps({ prefix = "", model, conversation }: Wanted): Promise<Answer> {
     const signal = AbortSignal.timeout(this.#times.timeoutMs);
     try {
-      const first = await this.#ask(`${prefix}/props`, signal);
+      const first = await this.#ask(`${prefix}/props`, signal, { conversation });
       this.#isRouter = isRouter(first.json);
-      return answerOf(this.#isRouter && model ? await this.#askModel(model, signal) : first);
+      this.replicas.note(conversation, first.headers);
+      return answerOf(this.#isRouter && model ? await this.#askModel(model, signal, conversation) : first);
     } catch (error) {
       return { cause: causeOf(error) };
     }
   }
 
   /** `autoload=false`: a question must not make a router load a model (llama.cpp tools/server/README.md, "router mode"). */
-  #askModel(model: string, signal: AbortSignal): Promise<Asked> {
-    return this.#ask(`/props?model=${encodeURIComponent(model)}&autoload=false`, signal);
+  #askModel(model: string, signal: AbortSignal, conversation: string | undefined): Promise<Asked> {
+    return this.#ask(`/props?model=${encodeURIComponent(model)}&autoload=false`, signal, { conversation });
   }
 
-  #ask(path: string, signal: AbortSignal, question?: object): Promise<Asked> {
-    return ask(this.address, path, signal, this.#credentials, question);
+  #ask(path: string, signal: AbortSignal, { conversation, question }: Question = {}): Promise<Asked> {
+    const headers = new Headers(this.#credentials);
+    if (conversation !== undefined) headers.set(CONVERSATION_HEADER, conversation);
+    return ask(this.address, path, signal, headers, question);
   }
 
   #noteBack(): void {

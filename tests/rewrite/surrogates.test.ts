@@ -31,6 +31,8 @@ describe("half a character becomes the replacement character", () => {
     ["a pair in mixed case", "\\uD83d\\udE00"],
     ["an escaped backslash before a u", "\\\\ud83d"],
     ["an escaped backslash before half a pair", "\\\\ud83d\\\\ude00"],
+    ["half an escape", "\\ud8"],
+    ["an escape with other letters", "\\ud8zz and \\ud83x"],
     ["other characters", "\\ud7ff\\ue000é😀"],
   ])("but not %s", (_, inside) => {
     expect(replaced(inside)).toEqual({ text: inside, count: 0 });

@@ -126,7 +126,7 @@ describe("facts", () => {
       () => (isSilent ? new Promise<Response>(() => {}) : Response.json(STRICT)),
       { freshMs: 0, waitMs: 5 },
     );
-    expect((await upstream.facts()).strictAlternation).toBe(true);
+    await upstream.probe();
     isSilent = true;
     expect((await upstream.facts()).strictAlternation).toBe(true);
   });

@@ -39,7 +39,7 @@ property("a body truncated anywhere is unchanged", 1_000, (random) => {
 
 const NAME = "x-anthropic-billing-header:";
 
-/** Words that must not be written with escapes: a header, and the types and roles that say where one may stand. */
+/** Never written with escapes: headers, and the types and roles of the places where a header may be. */
 const PLAIN = new Set(["text", "input_text", "system", "developer"]);
 
 function written(value: Json, seed: number): string {

@@ -186,7 +186,7 @@ describe("the Responses API", () => {
   });
 });
 
-describe("left alone to the byte", () => {
+describe("unchanged", () => {
   const user = (content: unknown) => ({ messages: [{ role: "user", content }], system: "You are" });
   const VALUES: [string, unknown][] = [
     ["a message", user(HEADER)],

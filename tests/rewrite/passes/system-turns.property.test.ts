@@ -80,7 +80,7 @@ describe.each([
   });
 });
 
-property("strict alternation: no user turn behind a tool result or another user turn", 500, (random) => {
+property("strict alternation: no user turn follows a tool result or another user turn", 500, (random) => {
   const body = JSON.stringify({ messages: grown(random), system: "" });
   const view = modelView(JSON.parse(Buffer.from(rewriteChecked(body, STRICT).body).toString()).messages);
   const roles = view.filter((seen, at) => seen.message !== view[at - 1]?.message).map((seen) => seen.role);

@@ -84,7 +84,7 @@ describe("the first system turn goes to the front of the first user turn", () =>
         [user([text(reminder("S")), text("Hello")])],
       ],
       ["an image only", [user([image]), system("S")], [user([text(reminder("S")), image])]],
-      ["no block at all", [user([]), system("S")], [user([text(reminder("S"))])]],
+      ["no blocks", [user([]), system("S")], [user([text(reminder("S"))])]],
       [
         "a first turn with a result: into the result",
         [user([result("R")]), system("S")],
@@ -401,7 +401,7 @@ describe("a text that Claude Code adds after tool results continues the last one
   );
 });
 
-describe("strict alternation joins user turns in a row", () => {
+describe("strict alternation joins consecutive user turns", () => {
   table(
     [
       ["two strings", [first, user("More")], [user([text("Hello"), text("More")])]],

@@ -18,9 +18,9 @@ const namesIn = (body: Uint8Array): string[] =>
 
 describe("tools are in the order in which they were first seen", () => {
   test.each([
-    ["a new session: as they come", [], ["b", "a"], ["b", "a"]],
+    ["a new session: unchanged", [], ["b", "a"], ["b", "a"]],
     ["new ones last", ["a", "c"], ["a", "b", "c", "d"], ["a", "c", "b", "d"]],
-    ["one that goes", ["a", "b", "c"], ["a", "c"], ["a", "c"]],
+    ["one that disappears", ["a", "b", "c"], ["a", "c"], ["a", "c"]],
     ["one that comes back", ["a", "b", "c"], ["c", "b"], ["b", "c"]],
     ["a subagent with fewer and its own", ["a", "b", "c"], ["z", "c", "a"], ["a", "c", "z"]],
     ["all moved", ["c", "b", "a"], ["a", "b", "c"], ["c", "b", "a"]],

@@ -1,0 +1,88 @@
+import { foreign } from "../../../format/foreign.ts";
+import { grouped } from "../../../format/numbers.ts";
+import { type Finding, note, ok, problem } from "../finding.ts";
+import type { Observed } from "../observed.ts";
+
+/** Claude Code's version, and the settings of its user that work against the cache. */
+export function checkClient({ client, facts, url }: Observed): Finding[] {
+  return [
+    version(client.version),
+    baseUrl(client.env, url),
+    toolSearch(client.env),
+    contextTokens(client.env, facts?.context),
+  ];
+}
+
+// --- internal ---
+
+type Environment = Observed["client"]["env"];
+
+/** The oldest one whose requests are tested. */
+const TESTED = "2.1.63";
+
+function version(seen: string | undefined): Finding {
+  const id = "client.version";
+  if (seen === undefined) return note(id, "claude is not in PATH, or does not report its version");
+  if (Bun.semver.order(seen, TESTED) < 0)
+    return note(id, `Claude Code ${seen}; the oldest version that is tested is ${TESTED}`);
+  return ok(id, `Claude Code ${seen}`);
+}
+
+function baseUrl(env: Environment, url: string): Finding {
+  const id = "client.base-url";
+  const { ANTHROPIC_BASE_URL: base } = env;
+  const provider = PROVIDERS.find((name) => env[name] !== undefined && !/^(?:|0|false)$/i.test(env[name]!));
+  if (provider)
+    return problem(
+      id,
+      `${provider} is set: Claude Code does not use its base URL`,
+      "unset it, or use cache-proxy run -- claude, which turns it off",
+    );
+  if (base === undefined) return ok(id, "ANTHROPIC_BASE_URL is not set; cache-proxy run sets it");
+  if (isSame(base, url))
+    return problem(
+      id,
+      `ANTHROPIC_BASE_URL is ${foreign(base)}: Claude Code talks to the server without the proxy`,
+      "set it to the proxy's address, or use cache-proxy run -- claude",
+    );
+  return ok(id, `ANTHROPIC_BASE_URL is ${foreign(base)}`);
+}
+
+const PROVIDERS = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"];
+
+function isSame(one: string, other: string): boolean {
+  const plain = (text: string) => text.replace(/\/+$/, "").replace("//127.0.0.1", "//localhost");
+  return plain(one) === plain(other);
+}
+
+function toolSearch({ ENABLE_TOOL_SEARCH: value }: Environment): Finding {
+  const id = "client.tool-search";
+  if (value !== undefined && /^(?:0|false|no|off)$/i.test(value))
+    return ok(id, "tool search is off: all tools are sent from the start");
+  return note(
+    id,
+    `ENABLE_TOOL_SEARCH is ${value === undefined ? "not set" : foreign(value, 40)}: tools that are loaded later change the head of the prompt`,
+    "set ENABLE_TOOL_SEARCH=false, as cache-proxy run does",
+  );
+}
+
+function contextTokens(
+  { CLAUDE_CODE_MAX_CONTEXT_TOKENS: value }: Environment,
+  context: number | undefined,
+): Finding {
+  const id = "client.context";
+  const tokens = Number(value);
+  if (context === undefined) return ok(id, "the server's context is not known");
+  if (!value || !Number.isFinite(tokens))
+    return note(
+      id,
+      "CLAUDE_CODE_MAX_CONTEXT_TOKENS is not set: Claude Code guesses the model's context and may compact too late",
+      `set CLAUDE_CODE_MAX_CONTEXT_TOKENS=${context}, as cache-proxy run does`,
+    );
+  if (tokens <= context) return ok(id, `CLAUDE_CODE_MAX_CONTEXT_TOKENS is ${grouped(tokens)}`);
+  return problem(
+    id,
+    `CLAUDE_CODE_MAX_CONTEXT_TOKENS is ${grouped(tokens)}, but a slot holds ${grouped(context)} tokens`,
+    `set CLAUDE_CODE_MAX_CONTEXT_TOKENS=${context}`,
+  );
+}
