@@ -62,7 +62,9 @@ test("what failed, what a client that left has cost, and where the time went", (
 
 test("one is not many", () => {
   const one = { ...FULL, prompt_tokens: 1, cached_tokens: 1, evaluated_tokens: 0 };
-  expect(summaryOf([one])).toContain("1 request, 1 prompt token\n  warm turns 100.0 % cached\n  cached     1 token (100.0 %)\n");
+  expect(summaryOf([one])).toContain(
+    "1 request, 1 prompt token\n  warm turns 100.0 % cached\n  cached     1 token (100.0 %)\n",
+  );
 });
 
 test("without cached tokens nothing is claimed about them", () => {
