@@ -22,6 +22,15 @@ export interface Wanted {
   readonly conversation?: string | undefined;
 }
 
+/** A request of our own for inference. */
+export interface OwnRequest {
+  /** Path and query. */
+  readonly target: string;
+  readonly body: Uint8Array;
+  /** The key of the conversation that it belongs to. */
+  readonly conversation?: string | undefined;
+}
+
 /** What a question carries besides its path. */
 interface Question {
   /** The key of a conversation, whose server is asked. */
@@ -126,23 +135,27 @@ export class Upstream {
   }
 
   /** What each slot holds; `undefined` where the server does not say. Wakes a server that sleeps. Rejects when there is no answer. */
-  async held(signal: AbortSignal): Promise<HeldSlot[] | undefined> {
-    return readHeldSlots((await this.#ask("/slots", signal)).json);
+  async held(conversation: string | undefined, signal: AbortSignal): Promise<HeldSlot[] | undefined> {
+    return readHeldSlots((await this.#ask("/slots", signal, { conversation })).json);
   }
 
   /**
    * Messages in OpenAI's shape as the chat template renders them; `undefined` where the server does not say. Rejects when there is no
    * answer.
    */
-  async rendered(question: object, prefix: string, signal: AbortSignal): Promise<string | undefined> {
-    const { json } = await this.#ask(`${prefix}/apply-template`, signal, { question });
+  async rendered(
+    question: object,
+    { prefix = "", conversation }: Wanted,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { json } = await this.#ask(`${prefix}/apply-template`, signal, { question, conversation });
     const { prompt } = (json ?? {}) as { prompt?: unknown };
     return typeof prompt === "string" ? prompt : undefined;
   }
 
-  /** Sends a request of our own to a path with its query. Rejects when there is no answer, and when the signal is aborted. */
-  async send(target: string, body: Uint8Array, signal: AbortSignal): Promise<Response> {
-    const headers = new Headers(this.#credentials);
+  /** Sends a request of our own. Rejects when there is no answer, and when the signal is aborted. */
+  async send({ target, conversation, body }: OwnRequest, signal: AbortSignal): Promise<Response> {
+    const headers = this.#headersFor(conversation);
     headers.set("content-type", "application/json");
     // https://docs.claude.com/en/api/versioning
     headers.set("anthropic-version", "2023-06-01");
@@ -220,9 +233,13 @@ export class Upstream {
   }
 
   #ask(path: string, signal: AbortSignal, { conversation, question }: Question = {}): Promise<Asked> {
+    return ask(this.address, path, signal, this.#headersFor(conversation), question);
+  }
+
+  #headersFor(conversation: string | undefined): Headers {
     const headers = new Headers(this.#credentials);
     if (conversation !== undefined) headers.set(CONVERSATION_HEADER, conversation);
-    return ask(this.address, path, signal, headers, question);
+    return headers;
   }
 
   #noteBack(): void {
