@@ -2,11 +2,19 @@ import type { Caller } from "../request/caller.ts";
 import type { BodyChange, Observation, Observer, Outcome } from "../request/observer.ts";
 import type { ClientRequest } from "../request/request.ts";
 import { type Usage, UsageReader } from "../usage/usage.ts";
+import { Endings } from "./endings.ts";
+import type { Explainer } from "./explainer.ts";
 import type { Failures } from "./failures.ts";
 import type { Listener } from "./listener.ts";
 import { News } from "./news.ts";
-import { type Moments, measurePrefill, round } from "./prefill.ts";
+import { type Moments, measurePhases, measurePrefill, round } from "./prefill.ts";
 import type { RequestRecord, RunningRequest } from "./record.ts";
+
+/** Adds to a record what the report knows of its request. */
+export type Complete = (record: RequestRecord) => RequestRecord;
+
+/** The pause between two news about the output of a request, milliseconds. */
+const OUTPUT_EVERY_MS = 1_000;
 
 /**
  * Makes a record of each inference request and hands it to the listeners. Reading figures and telling listeners go through the backlog, so
@@ -14,10 +22,15 @@ import type { RequestRecord, RunningRequest } from "./record.ts";
  */
 export class Recorder implements Observer {
   readonly #news: News;
+  readonly #endings: Endings;
+  readonly #complete: Complete;
   #lastId = 0;
 
-  constructor(failures: Failures) {
+  /** Without an explainer no record has a cause. */
+  constructor(failures: Failures, explainer?: Explainer, complete: Complete = (record) => record) {
     this.#news = new News(failures);
+    this.#endings = new Endings(this.#news, explainer);
+    this.#complete = complete;
   }
 
   /** Listeners are called in the order in which they were added. */
@@ -33,7 +46,19 @@ export class Recorder implements Observer {
     const { endpoint } = request;
     if (!endpoint?.isInference) return new Passing(request, this.#news);
     this.#lastId += 1;
-    return new Recording(this.#lastId, endpoint.path, request, this.#news);
+    return new Recording(this.#lastId, endpoint.path, request, this.#news, this.#endings, this.#complete);
+  }
+
+  /** Resolves when every request that has ended is explained and told to the listeners: after two seconds at most. */
+  async settled(): Promise<void> {
+    this.flush();
+    await this.#endings.settled();
+  }
+
+  /** Tells the listeners of every request that has ended, explained or not. */
+  close(): void {
+    this.flush();
+    this.#endings.close();
   }
 
   /** Tells the listeners now what they have not heard yet. */
@@ -84,22 +109,40 @@ class Recording implements Observation {
   readonly #request: RunningRequest;
   readonly #client: ClientRequest;
   readonly #news: News;
+  readonly #endings: Endings;
   readonly #moments: { -readonly [name in keyof Moments]: Moments[name] };
   #status: number | undefined;
   #headers: Headers | undefined;
+  readonly #complete: Complete;
   #reader: UsageReader | undefined;
   #answering = false;
+  #toldAt = 0;
   #hasEnded = false;
 
-  constructor(id: number, endpoint: string, client: ClientRequest, news: News) {
+  constructor(
+    id: number,
+    endpoint: string,
+    client: ClientRequest,
+    news: News,
+    endings: Endings,
+    complete: Complete,
+  ) {
     this.#request = runningRequest(id, endpoint, client);
     this.#client = client;
     this.#news = news;
+    this.#endings = endings;
+    this.#complete = complete;
     this.#moments = { arrived: client.arrivedAt };
   }
 
   rewritten(change: BodyChange): void {
-    this.#news.tellLater((listener) => listener.rewritten?.(this.#client, change));
+    this.#news.tellLater((listener) => listener.rewritten?.(this.#client, change, this.#request.id));
+  }
+
+  sending(_target: string, body: Uint8Array): void {
+    // The body's memory is freed as soon as it is sent. Without its size, so that a large one does not hurry the backlog.
+    const [copy, now] = [body.slice(), performance.now()];
+    this.#news.later(() => this.#endings.sending(this.#request.id, this.#client, copy, now));
   }
 
   sent(): void {
@@ -126,8 +169,7 @@ class Recording implements Observation {
     this.#hasEnded = true;
     const now = performance.now();
     this.#news.later(() => {
-      const record = this.#record(outcome, now, this.#reader?.usage ?? {});
-      this.#news.tell((listener) => listener.ended?.(record));
+      this.#endings.ended(this.#complete(this.#record(outcome, now, this.#reader?.usage ?? {})));
     });
   }
 
@@ -135,10 +177,22 @@ class Recording implements Observation {
   #read(bytes: Uint8Array, now: number): void {
     this.#reader ??= readerFor(this.#headers!);
     this.#reader.push(bytes);
-    if (this.#answering || (this.#reader.isStream && !this.#reader.tokenSeen)) return;
-    if (this.#reader.isStream) this.#moments.firstToken = now;
+    if (this.#answering) this.#tellOutput(now);
+    else if (!this.#reader.isStream || this.#reader.tokenSeen) this.#begin(now);
+  }
+
+  #begin(now: number): void {
+    if (this.#reader!.isStream) this.#moments.firstToken = now;
     this.#answering = true;
+    this.#toldAt = now;
     this.#news.tell((listener) => listener.answering?.(this.#request));
+  }
+
+  #tellOutput(now: number): void {
+    if (now - this.#toldAt < OUTPUT_EVERY_MS) return;
+    this.#toldAt = now;
+    const tokens = this.#reader!.outputEvents;
+    this.#news.tell((listener) => listener.generated?.(this.#request, tokens));
   }
 
   #record(outcome: Outcome, now: number, usage: Usage): RequestRecord {
@@ -152,6 +206,7 @@ class Recording implements Observation {
       ...(firstByte !== undefined && { first_byte_ms: round(firstByte - arrived) }),
       ...(firstToken !== undefined && { first_token_ms: round(firstToken - arrived) }),
       ...measurePrefill(usage, this.#moments),
+      ...measurePhases(usage, this.#moments, now),
       total_ms: round(now - arrived),
     };
   }

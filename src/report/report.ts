@@ -1,19 +1,24 @@
 import type { Observer } from "../request/observer.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import { ServerWatch } from "../upstream/watch.ts";
+import { Witness } from "../upstream/witness.ts";
 import { CostliestRequests } from "./costliest.ts";
+import { Explainer, type RequestView } from "./explainer.ts";
 import type { Failures } from "./failures.ts";
 import type { Listener } from "./listener.ts";
 import { ProgressPoll, type ProgressTimes } from "./progress.ts";
 import { PromptSizes } from "./prompt-size.ts";
-import { RecordRing } from "./record.ts";
+import { RecordRing, type RequestRecord } from "./record.ts";
 import { Recorder } from "./recorder.ts";
 import { RunningRequests } from "./running.ts";
 import { type Stats, stats } from "./stats.ts";
-import { Totals } from "./totals.ts";
+import { prefillSpeed, Totals } from "./totals.ts";
 
 export interface ReportSettings {
   readonly upstream: Upstream;
   readonly failures: Failures;
+  /** Whether a page is open, which shows at all times whether the server answers. */
+  readonly pageOpen?: () => boolean;
   /** Whether anybody looks at the progress of prefills; if not, the upstream is not asked for it. */
   readonly progressWanted: () => boolean;
   readonly progressTimes?: Partial<ProgressTimes> | undefined;
@@ -28,14 +33,28 @@ export class Report {
   readonly totals = new Totals();
   readonly costliest = new CostliestRequests();
   readonly running = new RunningRequests();
+  /** What is known of the server now. */
+  readonly server: ServerWatch;
   readonly #ring = new RecordRing(KEPT_RECORDS);
+  readonly #witness: Witness;
+  readonly #explainer: Explainer;
   readonly #recorder: Recorder;
   readonly #poll: ProgressPoll;
 
-  constructor({ upstream, failures, progressWanted, progressTimes }: ReportSettings) {
+  constructor({ upstream, failures, progressWanted, progressTimes, pageOpen }: ReportSettings) {
     const sizes = new PromptSizes();
     this.failures = failures;
-    this.#recorder = new Recorder(failures);
+    this.#witness = new Witness(upstream);
+    this.#explainer = new Explainer({
+      witness: this.#witness,
+      speed: () => prefillSpeed(this.totals),
+    });
+    this.#recorder = new Recorder(failures, this.#explainer, (record) => this.#withCost(record));
+    this.server = new ServerWatch(upstream, (now, isFirst) => {
+      this.running.slots = now.slots;
+      if (!isFirst) this.#recorder.tell((listener) => listener.server?.(now));
+    });
+    this.server.watch(() => pageOpen?.() === true);
     this.#poll = new ProgressPoll({
       ...{ upstream, sizes, failures, ...progressTimes },
       wanted: progressWanted,
@@ -70,18 +89,41 @@ export class Report {
     this.#recorder.flush();
   }
 
+  /** Resolves when every request that has ended is in the figures, with its cause. */
+  async settled(): Promise<void> {
+    await this.#recorder.settled();
+  }
+
+  /** A request of the proxy's own, which is in no figure but must not count as that of a foreign client. */
+  warmUpStarted(): void {
+    this.#witness.sent();
+  }
+
+  /** `evaluated` is unknown where the warm-up did not end well. */
+  warmUpEnded(evaluated: number | undefined): void {
+    this.#witness.ended(evaluated);
+  }
+
+  /** One of the last requests beside the earlier one that it was compared with. */
+  view(id: number): RequestView | undefined {
+    this.flush();
+    return this.#explainer.view(id);
+  }
+
   /** Always up to date. */
   stats(): Stats {
     this.flush();
     const { startedAt, totals, failures, running } = this;
+    const server = this.server.view;
     const lists = { running: running.list(), records: this.#ring.list() };
-    return stats({ startedAt, totals, failures: failures.view(), ...lists });
+    return stats({ startedAt, server, totals, failures: failures.view(), ...lists });
   }
 
   /** Ends all timers; the observer may still be called. */
   close(): void {
-    this.flush();
+    this.#recorder.close();
     this.#poll.close();
+    this.server.close();
   }
 
   // --- internal ---
@@ -99,7 +141,14 @@ export class Report {
 
   #changes(): Listener {
     const tell = (): void => this.#tellRunning();
-    return { sent: tell, answering: tell, ended: tell };
+    return { sent: tell, answering: tell, generated: tell, ended: tell };
+  }
+
+  /** A client that leaves during the prefill has no answer that says what it cost. */
+  #withCost(record: RequestRecord): RequestRecord {
+    const progress = record.outcome === "client_gone" ? this.running.progressOf(record.id) : undefined;
+    if (!progress || record.evaluated_tokens !== undefined) return record;
+    return { ...record, abandoned_tokens: progress.done_tokens - progress.cached_tokens };
   }
 
   #tellRunning(): void {

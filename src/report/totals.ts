@@ -1,6 +1,8 @@
+import { type FailureKind, failureOf } from "../format/failure.ts";
 import type { Outcome } from "../request/observer.ts";
 import { ENOUGH_TOKENS } from "./prefill.ts";
 import type { RequestRecord } from "./record.ts";
+import { Waste } from "./waste.ts";
 
 /** Upper bounds of the buckets, in seconds: prefills take from a tenth of a second to many minutes. */
 const WAIT_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
@@ -40,6 +42,21 @@ export class Histogram {
   }
 }
 
+/** How many requests failed in the same way. */
+export interface FailureCount {
+  readonly kind: FailureKind;
+  readonly count: number;
+  /** The longest time that one of them took. */
+  readonly longest_ms: number;
+}
+
+/** Sums of the parts of all requests' times. */
+export interface PhaseTotals {
+  queued_ms: number;
+  prefill_ms: number;
+  answering_ms: number;
+}
+
 /** Everything that is counted over a run. An unknown figure adds nothing. */
 export class Totals {
   prompt_tokens = 0;
@@ -49,12 +66,17 @@ export class Totals {
   /** The evaluated tokens of the prefills whose time is known, and that time: the speed is their ratio. */
   prefill_tokens = 0;
   prefill_ms = 0;
+  /** Evaluated for clients that left before the answer. */
+  abandoned_tokens = 0;
+  readonly phases: PhaseTotals = { queued_ms: 0, prefill_ms: 0, answering_ms: 0 };
+  readonly waste = new Waste();
   readonly addedTime = new Histogram(ADDED_BOUNDS);
   readonly firstByte = new Histogram(WAIT_BOUNDS);
   readonly firstToken = new Histogram(WAIT_BOUNDS);
   readonly duration = new Histogram(WAIT_BOUNDS);
   readonly #requests = new Map<string, RequestCount>();
   readonly #refused = new Map<number, number>();
+  readonly #failures = new Map<FailureKind, FailureCount>();
 
   add(record: RequestRecord): void {
     this.count(record.endpoint, record.outcome, record.status);
@@ -62,7 +84,11 @@ export class Totals {
     this.cached_tokens += record.cached_tokens ?? 0;
     this.evaluated_tokens += record.evaluated_tokens ?? 0;
     this.output_tokens += record.output_tokens ?? 0;
+    this.abandoned_tokens += record.abandoned_tokens ?? 0;
+    this.waste.add(record);
     this.#addTimes(record);
+    this.#addPhases(record);
+    this.#addFailure(record);
   }
 
   /** Counts a request of which only the end is known. */
@@ -86,12 +112,34 @@ export class Totals {
     return [...this.#requests.values()];
   }
 
+  /** The inference requests that were not answered to the end, the most frequent kind first. */
+  get failures(): readonly FailureCount[] {
+    return [...this.#failures.values()].toSorted((a, b) => b.count - a.count);
+  }
+
   /** The number of inference requests. */
   get inferences(): number {
     return this.duration.count;
   }
 
   // --- internal ---
+
+  #addFailure(record: RequestRecord): void {
+    const kind = failureOf(record);
+    if (kind === undefined) return;
+    const { count, longest_ms } = this.#failures.get(kind) ?? { count: 0, longest_ms: 0 };
+    this.#failures.set(kind, {
+      kind,
+      count: count + 1,
+      longest_ms: Math.max(longest_ms, record.total_ms),
+    });
+  }
+
+  #addPhases({ total_ms, added_ms = 0, queued_ms = 0, answering_ms = 0 }: RequestRecord): void {
+    this.phases.queued_ms += queued_ms;
+    this.phases.answering_ms += answering_ms;
+    this.phases.prefill_ms += Math.max(0, total_ms - added_ms - queued_ms - answering_ms);
+  }
 
   #addTimes(record: RequestRecord): void {
     const { prefill_ms, evaluated_tokens = 0 } = record;

@@ -54,6 +54,13 @@ export function readSlots(answer: unknown): PrefillingSlot[] | undefined {
   return prefilling;
 }
 
+/** The highest task id in any slot, busy or idle; `undefined` where the answer shows none. Task ids start over with the process. */
+export function readLastTask(answer: unknown): number | undefined {
+  if (!Array.isArray(answer)) return undefined;
+  const tasks = (answer as Partial<Slot>[]).map((slot) => slot?.id_task).filter(isCount);
+  return tasks.length > 0 ? Math.max(...tasks) : undefined;
+}
+
 // --- internal ---
 
 interface Slot {

@@ -5,7 +5,7 @@ import { causeOf } from "./cause.ts";
 import { factsOf, isRouter, type ServerFacts, UNKNOWN_SERVER } from "./props.ts";
 import { Replicas } from "./replicas.ts";
 import { settles } from "./settles.ts";
-import { type HeldSlot, type PrefillingSlot, readHeldSlots, readSlots } from "./slots.ts";
+import { type HeldSlot, type PrefillingSlot, readHeldSlots, readLastTask, readSlots } from "./slots.ts";
 
 /** `facts`: a llama-server's own; `status`: something answers, but not with llama-server's `/props`; `cause`: nothing answers. */
 export type Answer =
@@ -113,6 +113,16 @@ export class Upstream {
   async slots(signal: AbortSignal): Promise<PrefillingSlot[] | undefined> {
     if (this.replicas.names.length > 1) return undefined;
     return readSlots((await this.#ask("/slots", signal)).json);
+  }
+
+  /** The headers and the text of `/metrics`; no text where it is turned off. A scrape resets llama-server's averaged gauges. */
+  async metrics(signal: AbortSignal): Promise<Pick<Asked, "headers" | "text">> {
+    return await this.#ask("/metrics", signal);
+  }
+
+  /** The highest task id in any slot; `undefined` where the server does not show it. Wakes a server that sleeps. */
+  async lastTask(signal: AbortSignal): Promise<number | undefined> {
+    return readLastTask((await this.#ask("/slots", signal)).json);
   }
 
   /** What each slot holds; `undefined` where the server does not say. Wakes a server that sleeps. Rejects when there is no answer. */

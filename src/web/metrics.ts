@@ -33,6 +33,12 @@ export function renderMetrics({ totals, running, failures, warmUps, startedAt }:
       "Prompt tokens evaluated by the upstream.",
       totals.evaluated_tokens,
     ),
+    wasted(totals),
+    counter(
+      "cold_starts_total",
+      "Requests that began a conversation with an uncached prompt.",
+      totals.waste.coldStarts,
+    ),
     counter("output_tokens_total", "Generated tokens.", totals.output_tokens),
     counter(
       "prefill_seconds_total",
@@ -89,6 +95,12 @@ function refused(totals: Totals): string {
   const samples = [...totals.refused].map(([status, count]): Sample => [{ status: String(status) }, count]);
   const help = "Requests that cache-proxy answered itself and did not forward, by its status.";
   return metric("refused_requests_total", "counter", help, samples);
+}
+
+function wasted({ waste }: Totals): string {
+  const samples = waste.list().map(({ id, tokens }): Sample => [{ cause: id }, tokens]);
+  const help = "Prompt tokens that were evaluated although they were known, or for a cold start, by cause.";
+  return metric("wasted_tokens_total", "counter", help, samples);
 }
 
 function warmUpCounts({ counts }: MetricsSource["warmUps"]): string {

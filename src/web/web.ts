@@ -3,6 +3,7 @@ import type { Listener } from "../report/listener.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Report } from "../report/report.ts";
 import { totalsView } from "../report/stats.ts";
+import type { ServerView } from "../upstream/watch.ts";
 import { WarmTotals } from "../warm/totals.ts";
 import { LiveFeed } from "./feed.ts";
 import type { Health } from "./health.ts";
@@ -24,8 +25,12 @@ export class Web implements Listener {
     this.own = ownPages({
       health: () => Response.json({ status: "ok", ...identity } satisfies Health),
       metrics: () => this.#metrics(),
-      stats: () => Response.json(this.#snapshot()),
+      stats: async () => {
+        await report.settled();
+        return Response.json(this.#snapshot());
+      },
       events: () => this.#feed.connect(this.#snapshot()),
+      request: (id) => this.#request(id),
     });
   }
 
@@ -47,6 +52,10 @@ export class Web implements Listener {
     this.#feed.sendSoon("running", () => this.#report.running.list());
   }
 
+  server(now: ServerView): void {
+    this.#feed.send("server", now);
+  }
+
   /** Ends the pages' connections. */
   close(): void {
     this.#feed.close();
@@ -58,8 +67,14 @@ export class Web implements Listener {
     return { ...this.#report.stats(), warm_ups: this.#warmUps.view() };
   }
 
-  #metrics(): Response {
-    this.#report.flush();
+  async #request(id: number): Promise<Response> {
+    await this.#report.settled();
+    const view = this.#report.view(id);
+    return view ? Response.json(view) : new Response("not found\n", { status: 404 });
+  }
+
+  async #metrics(): Promise<Response> {
+    await this.#report.settled();
     const { totals, running, failures, startedAt } = this.#report;
     const text = renderMetrics({
       totals,

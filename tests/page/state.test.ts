@@ -6,12 +6,14 @@ import { Totals } from "../../src/report/totals.ts";
 import { WarmTotals } from "../../src/warm/totals.ts";
 import { FULL } from "../report/records.ts";
 
+const SERVER = { state: "ready", since: FULL.time } as const;
 const totals = new Totals();
 
 function snapshot(startedAt: number, ids: readonly number[]): Snapshot {
   const records = ids.map((id) => ({ ...FULL, id }));
   const made = stats({
     startedAt: new Date(startedAt),
+    server: SERVER,
     totals,
     failures: { count: 0 },
     running: [],

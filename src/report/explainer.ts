@@ -1,0 +1,155 @@
+import { compare } from "../prefix/compare.ts";
+import { outlineOf } from "../prefix/outline.ts";
+import { type SectionView, sectionViews } from "../prefix/sections.ts";
+import { hasImages, loopStart } from "../prefix/spoken.ts";
+import type { ClientRequest } from "../request/request.ts";
+import { type Outlined, Outlines } from "../session/outlines.ts";
+import type { Testimony, Witness } from "../upstream/witness.ts";
+import type { Cause } from "./cause.ts";
+import { causeOf, isLost, type Situation } from "./explain.ts";
+import { type Earlier, sharedTokens } from "./explain-shared.ts";
+import type { RequestRecord } from "./record.ts";
+
+/** A request beside the earlier one that it was compared with, section by section; no text. */
+export interface RequestView {
+  readonly record: RequestRecord;
+  /** The id of the earlier request; left out if there was none. */
+  readonly compared_with?: number;
+  readonly sections: readonly SectionView[];
+}
+
+/** A cause as far as the requests show it, and the promise of what the server adds to it. */
+export interface Explanation {
+  readonly cause: Cause | undefined;
+  readonly later?: Promise<Cause | undefined>;
+}
+
+export interface ExplainerSettings {
+  readonly witness: Witness;
+  /** Evaluated tokens per second in this run. */
+  readonly speed: () => number | undefined;
+}
+
+/** Joins what two requests share with what the server had of it, and finds the cause of what was evaluated again. */
+export class Explainer {
+  readonly #settings: ExplainerSettings;
+  readonly #outlines = new Outlines();
+  readonly #running = new Set<number>();
+  readonly #compared: Compared[] = [];
+
+  constructor(settings: ExplainerSettings) {
+    this.#settings = settings;
+  }
+
+  /** Makes the outline of a request. To be called after it was sent, so that no client waits for it. Ids must count up. */
+  sent(
+    id: number,
+    { endpoint, session, agent, agent_id }: ClientRequest,
+    body: Uint8Array,
+    sentAt: number,
+  ): void {
+    this.#running.add(id);
+    this.#settings.witness.sent();
+    const outline = endpoint && outlineOf(body, endpoint.shape);
+    if (!outline) return;
+    const caller = { ...(session && { session }), ...(agent && { agent }), ...(agent_id && { agent_id }) };
+    this.#outlines.add(id, caller, outline, sentAt);
+  }
+
+  /** To be called once per request, when it has ended. */
+  explain(record: RequestRecord): Explanation {
+    const { witness } = this.#settings;
+    if (this.#running.delete(record.id)) witness.ended(record.evaluated_tokens);
+    const own = this.#outlines.get(record.id);
+    const { prompt_tokens: prompt, cached_tokens: cached, evaluated_tokens: evaluated } = record;
+    if (!own || prompt === undefined) return { cause: undefined };
+    const earlier = this.#outlines.previous(own) ?? this.#outlines.nearest(own);
+    this.#note({ record, own, ...(earlier && { earlier }) });
+    const situation =
+      cached === undefined || evaluated === undefined
+        ? undefined
+        : this.#situation(own, { prompt, cached, evaluated });
+    this.#outlines.count(record.id, prompt);
+    if (!situation) return { cause: undefined };
+    const cause = causeOf(situation);
+    if (!earlier || !isLost(situation)) return { cause };
+    const later = witness.testify(earlier.sentAt).then((server) => causeOf({ ...situation, server }));
+    return { cause, later };
+  }
+
+  /** One of the last requests, compared with the earlier one; `undefined` if it is not remembered. */
+  view(id: number): RequestView | undefined {
+    const found = this.#compared.find(({ record }) => record.id === id);
+    if (!found) return undefined;
+    const { record, earlier, own } = found;
+    return {
+      record,
+      ...(earlier && { compared_with: earlier.id }),
+      sections: sectionViews(earlier?.outline, own.outline),
+    };
+  }
+
+  /** Replaces the record of a view by the one with its cause. */
+  update(record: RequestRecord): void {
+    const at = this.#compared.findIndex((one) => one.record.id === record.id);
+    if (at >= 0) this.#compared[at] = { ...this.#compared[at]!, record };
+  }
+
+  // --- internal ---
+
+  #note(compared: Compared): void {
+    this.#compared.push(compared);
+    if (this.#compared.length > KEPT) this.#compared.shift();
+  }
+
+  #situation(own: Outlined, figures: Pick<Situation, "prompt" | "cached" | "evaluated">): Situation {
+    const previous = this.#outlines.previous(own);
+    const nearest = previous ? undefined : this.#outlines.nearest(own);
+    const earlier = previous ?? nearest;
+    return {
+      ...figures,
+      bytes: own.outline.bytes,
+      agent: own.caller.agent,
+      model: own.outline.model,
+      previous: previous && earlierOf(previous, own),
+      nearest: nearest && {
+        ...earlierOf(nearest, own),
+        session: nearest.caller.session,
+        isSameSession: nearest.caller.session === own.caller.session,
+      },
+      loopStart: previous && loopStart(previous.outline, own.outline),
+      hasImages: previous && hasImages(previous.outline),
+      server: UNKNOWN,
+      between: earlier ? this.#between(earlier, own) : [],
+      speed: this.#settings.speed(),
+    };
+  }
+
+  #between(earlier: Outlined, own: Outlined): Situation["between"] {
+    return this.#outlines.between(earlier, own).map((other) => ({
+      session: other.caller.session,
+      agent: other.caller.agent,
+      model: other.outline.model,
+      shared: sharedTokens(earlierOf(other, own)),
+    }));
+  }
+}
+
+// --- internal ---
+
+interface Compared {
+  readonly record: RequestRecord;
+  readonly earlier?: Outlined;
+  readonly own: Outlined;
+}
+
+/** Requests whose comparison can still be looked at. */
+const KEPT = 32;
+
+const UNKNOWN: Testimony = {};
+
+/** The length of a prompt that was never counted is unknown; its bytes, at the usual four a token, are close enough to tell what it shares. */
+function earlierOf({ outline, marks = [] }: Outlined, own: Outlined): Earlier {
+  const tokens = marks.at(-1)?.tokens ?? Math.round(outline.bytes / 4);
+  return { comparison: compare(outline, own.outline), tokens, bytes: outline.bytes, marks };
+}

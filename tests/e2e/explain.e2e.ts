@@ -1,0 +1,172 @@
+/** Breaks of the cache that are induced on real servers: each gets its cause, and plain turns get none. */
+import { afterAll, expect, test } from "bun:test";
+import type { ModelKind } from "./setup/models.ts";
+import { BREAKS, type Break, nextTurn, plainRequest, type Request } from "./support/breaks.ts";
+import { type LlamaServer, type LlamaSettings, startLlamaServer } from "./support/llama-server.ts";
+import { startProxy } from "./support/proxy.ts";
+import { table } from "./support/table.ts";
+
+interface Cause {
+  readonly id: string;
+  readonly certain: boolean;
+  readonly tokens: number;
+  readonly text: string;
+}
+
+interface Row {
+  readonly where: string;
+  readonly title: string;
+  readonly expected: readonly string[];
+  readonly cause: Cause | undefined;
+  readonly cached?: number | undefined;
+  readonly evaluated?: number | undefined;
+}
+
+interface Case {
+  readonly kind: ModelKind;
+  /** Qwen3.5 renders the tools first, Qwen3-Coder the system prompt. */
+  readonly template: string;
+  readonly stream: boolean;
+  readonly settings: LlamaSettings;
+  readonly breaks: readonly Break[];
+}
+
+const EVERYWHERE = BREAKS.filter(({ needs }) => needs === undefined);
+const withNeed = (need: Break["needs"]) => BREAKS.filter(({ needs }) => needs === need);
+const NO_RAM: LlamaSettings = { cache_ram_mib: 0 };
+
+const CASES: readonly Case[] = [
+  { kind: "dense", template: "Qwen3-Coder", stream: true, settings: {}, breaks: EVERYWHERE },
+  {
+    kind: "dense",
+    template: "Qwen3.5-4B",
+    stream: false,
+    settings: {},
+    breaks: [...EVERYWHERE, ...withNeed("thinking")],
+  },
+  {
+    kind: "hybrid",
+    template: "Qwen3.5-4B",
+    stream: true,
+    settings: {},
+    breaks: [...EVERYWHERE, ...withNeed("thinking")],
+  },
+  { kind: "swa", template: "Qwen3-Coder", stream: true, settings: {}, breaks: EVERYWHERE },
+  ...(["dense", "hybrid", "swa"] as const).map((kind): Case => {
+    return {
+      kind,
+      template: "Qwen3-Coder",
+      stream: true,
+      settings: NO_RAM,
+      breaks: withNeed("no RAM cache"),
+    };
+  }),
+  {
+    kind: "dense",
+    template: "Qwen3-Coder",
+    stream: true,
+    settings: { sleep_idle_seconds: 2 },
+    breaks: withNeed("sleep"),
+  },
+];
+
+const rows: Row[] = [];
+let stories = 0;
+
+for (const one of CASES) {
+  const where = `${one.kind}, ${one.template}, ${one.stream ? "stream" : "JSON"}`;
+  test(`${where}: every break has its cause`, async () => {
+    await using server = await startLlamaServer(one.kind, `${one.template}.jinja`, one.settings);
+    for (const each of one.breaks) rows.push(...(await tell(each, server, one.stream, where)));
+  }, 300_000);
+}
+
+afterAll(() => {
+  const isRight = ({ expected, cause }: Row) => expected.includes(cause?.id ?? "none");
+  const cells = rows.map((row) => {
+    const { where, title, expected, cause, cached, evaluated } = row;
+    const mark = isRight(row) ? "" : "WRONG";
+    return [
+      where,
+      title,
+      cached,
+      evaluated,
+      expected[0],
+      cause?.id,
+      cause?.certain ? "proven" : "",
+      cause?.tokens,
+      mark,
+    ];
+  });
+  console.log(
+    `\n${table(["Server", "Break", "cached", "evaluated", "expected", "cause", "", "tokens", ""], cells)}\n`,
+  );
+  const breaks = rows.filter(({ expected }) => expected[0] !== "none");
+  const wrong = rows.filter((row) => !isRight(row));
+  console.log(
+    `${breaks.length} breaks, ${breaks.filter(isRight).length} right; ${rows.length - breaks.length} plain turns, ${wrong.filter(({ expected }) => expected[0] === "none").length} with a cause`,
+  );
+});
+
+// --- internal ---
+
+/** One conversation with a plain next turn and a break, before a proxy of its own. */
+async function tell(each: Break, server: LlamaServer, stream: boolean, where: string): Promise<Row[]> {
+  await using proxy = await startProxy(server.origin);
+  stories += 1;
+  const name = `tale${stories}`;
+  const send = (request: Request) => post(proxy.origin, request, stream);
+  const stage = {
+    server,
+    name,
+    send,
+    sendDirectly: (request: Request) => post(server.origin, request, stream),
+  };
+  const found: Row[] = [];
+  const note = async (title: string, expected: readonly string[]) => {
+    found.push({ where, title, expected, ...(await lastCause(proxy.origin)) });
+  };
+  const first = (each.first ?? plainRequest)(name);
+  await send(first);
+  await note("first request", ["first_request"]);
+  const second = nextTurn(first);
+  await send(second);
+  await note("plain next turn", ["none"]);
+  await send(await each.next(second, stage));
+  await note(each.title, each.expected);
+  return found;
+}
+
+async function post(origin: string, request: Request, stream: boolean): Promise<void> {
+  const { session, agentId, model, system, tools, messages, extra } = request;
+  const answer = await fetch(`${origin}/v1/messages?beta=true`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      "user-agent": "claude-cli/2.1.330 (external, sdk-cli)",
+      "x-claude-code-session-id": session,
+      ...(agentId && { "x-claude-code-agent-id": agentId }),
+    },
+    body: JSON.stringify({
+      model,
+      messages,
+      system: system.map((text) => ({ type: "text", text })),
+      tools,
+      max_tokens: 4,
+      stream,
+      ...extra,
+    }),
+    timeout: false,
+  } as RequestInit);
+  const text = await answer.text();
+  if (answer.status !== 200) throw new Error(`status ${answer.status}: ${text.slice(0, 300)}`);
+}
+
+async function lastCause(origin: string): Promise<Pick<Row, "cause" | "cached" | "evaluated">> {
+  const answer = await fetch(`${origin}/cache-proxy/stats.json`);
+  const { requests } = (await answer.json()) as {
+    requests: { cause?: Cause; cached_tokens?: number; evaluated_tokens?: number }[];
+  };
+  const last = requests.at(-1);
+  return { cause: last?.cause, cached: last?.cached_tokens, evaluated: last?.evaluated_tokens };
+}
