@@ -3,7 +3,7 @@ import { outlineOf } from "../prefix/outline.ts";
 import { type SectionView, sectionViews } from "../prefix/sections.ts";
 import { hasImages, loopStart } from "../prefix/spoken.ts";
 import type { ClientRequest } from "../request/request.ts";
-import { type Outlined, Outlines } from "../session/outlines.ts";
+import { type Outlined, Outlines, type Sender } from "../session/outlines.ts";
 import type { Testimony, Witness } from "../upstream/witness.ts";
 import type { Cause } from "./cause.ts";
 import { causeOf, isLost, type Situation } from "./explain.ts";
@@ -28,6 +28,8 @@ export interface ExplainerSettings {
   readonly witness: Witness;
   /** Evaluated tokens per second in this run. */
   readonly speed: () => number | undefined;
+  /** The server that answered last, by the key of a conversation. */
+  readonly replicaOf: (key: string | undefined) => string | undefined;
 }
 
 /** Joins what two requests share with what the server had of it, and finds the cause of what was evaluated again. */
@@ -35,6 +37,8 @@ export class Explainer {
   readonly #settings: ExplainerSettings;
   readonly #outlines = new Outlines();
   readonly #running = new Set<number>();
+  /** Which server answered each conversation last, where a balancer names it. */
+  readonly #servers = new Map<number, string>();
   readonly #compared: Compared[] = [];
 
   constructor(settings: ExplainerSettings) {
@@ -42,18 +46,13 @@ export class Explainer {
   }
 
   /** Makes the outline of a request. To be called after it was sent, so that no client waits for it. Ids must count up. */
-  sent(
-    id: number,
-    { endpoint, session, agent, agent_id }: ClientRequest,
-    body: Uint8Array,
-    sentAt: number,
-  ): void {
+  sent(id: number, client: ClientRequest, body: Uint8Array, sentAt: number): void {
     this.#running.add(id);
     this.#settings.witness.sent();
+    const { endpoint } = client;
     const outline = endpoint && outlineOf(body, endpoint.shape);
     if (!outline) return;
-    const caller = { ...(session && { session }), ...(agent && { agent }), ...(agent_id && { agent_id }) };
-    this.#outlines.add(id, caller, outline, sentAt);
+    this.#outlines.add(id, senderOf(client), outline, sentAt);
   }
 
   /** To be called once per request, when it has ended. */
@@ -69,11 +68,14 @@ export class Explainer {
       cached === undefined || evaluated === undefined
         ? undefined
         : this.#situation(own, { prompt, cached, evaluated });
+    const isElsewhere = this.#changesServer(own);
     this.#outlines.count(record.id, prompt);
     if (!situation) return { cause: undefined };
     const cause = causeOf(situation);
     if (!earlier || !isLost(situation)) return { cause };
-    const later = witness.testify(earlier.sentAt).then((server) => causeOf({ ...situation, server }));
+    const later = witness.testify(earlier.sentAt).then((server) => {
+      return causeOf({ ...situation, server: isElsewhere ? { ...server, replica: true } : server });
+    });
     return { cause, later };
   }
 
@@ -96,6 +98,17 @@ export class Explainer {
   }
 
   // --- internal ---
+
+  /** Notes which server answered, and returns whether it is another one than before. */
+  #changesServer({ conversation, caller }: Outlined): boolean {
+    const server = this.#settings.replicaOf(caller.key);
+    const before = this.#servers.get(conversation);
+    if (server === undefined) return false;
+    this.#servers.delete(conversation);
+    this.#servers.set(conversation, server);
+    for (const oldest of this.#servers.keys()) if (this.#servers.size > KEPT) this.#servers.delete(oldest);
+    return before !== undefined && before !== server;
+  }
 
   #note(compared: Compared): void {
     this.#compared.push(compared);
@@ -136,6 +149,15 @@ export class Explainer {
 }
 
 // --- internal ---
+
+function senderOf({ session, agent, agent_id, conversation }: ClientRequest): Sender {
+  return {
+    ...(session && { session }),
+    ...(agent && { agent }),
+    ...(agent_id && { agent_id }),
+    ...(conversation && { key: conversation }),
+  };
+}
 
 interface Compared {
   readonly record: RequestRecord;

@@ -43,6 +43,7 @@ export class Report {
     this.#explainer = new Explainer({
       witness: this.#witness,
       speed: () => prefillSpeed(this.totals),
+      replicaOf: (key) => upstream.replicas.of(key),
     });
     this.#recorder = new Recorder(failures, this.#explainer);
     this.#poll = new ProgressPoll({

@@ -11,11 +11,16 @@ export interface Mark {
   readonly tokens: number;
 }
 
+/** Who sent a request, and what balancers know its conversation by. */
+export interface Sender extends Caller {
+  readonly key?: string;
+}
+
 /** A forwarded request. */
 export interface Outlined {
   /** Counts up in order of sending. */
   readonly id: number;
-  readonly caller: Caller;
+  readonly caller: Sender;
   readonly outline: Outline;
   /** `performance.now()` when it was sent. */
   readonly sentAt: number;
@@ -47,7 +52,7 @@ export class Outlines {
   }
 
   /** Adds a request when it is sent; ids must count up. */
-  add(id: number, caller: Caller, outline: Outline, sentAt: number): Outlined {
+  add(id: number, caller: Sender, outline: Outline, sentAt: number): Outlined {
     const conversation = this.#conversationOf(caller, outline) ?? id;
     const entry = { id, caller, outline, sentAt, conversation };
     this.#entries.set(id, entry);

@@ -1,9 +1,10 @@
 /** Breaks of the cache that are induced on real servers: each gets its cause, and plain turns get none. */
 import { afterAll, expect, test } from "bun:test";
 import type { ModelKind } from "./setup/models.ts";
-import { BREAKS, type Break, nextTurn, plainRequest, type Request } from "./support/breaks.ts";
+import { BREAKS, type Break, nextTurn, plainRequest, type Request, type Stage } from "./support/breaks.ts";
 import { type LlamaServer, type LlamaSettings, startLlamaServer } from "./support/llama-server.ts";
 import { startProxy } from "./support/proxy.ts";
+import { listen } from "./support/recording.ts";
 import { table } from "./support/table.ts";
 
 interface Cause {
@@ -77,9 +78,50 @@ for (const one of CASES) {
   const where = `${one.kind}, ${one.template}, ${one.stream ? "stream" : "JSON"}`;
   test(`${where}: every break has its cause`, async () => {
     await using server = await startLlamaServer(one.kind, `${one.template}.jinja`, one.settings);
-    for (const each of one.breaks) rows.push(...(await tell(each, server, one.stream, where)));
+    const setting = { where, server, origin: server.origin, stream: one.stream, swap: noSwap };
+    for (const each of one.breaks) rows.push(...(await tell(each, setting)));
+    expectCauses(where);
   }, 300_000);
 }
+
+test("another model on the same port", async () => {
+  const where = "dense, then hybrid";
+  await using first = await startLlamaServer("dense", "Qwen3-Coder.jinja");
+  const servers: LlamaServer[] = [];
+  const swap = async () => {
+    await first.kill();
+    const port = Number(new URL(first.origin).port);
+    servers.push(await startLlamaServer("hybrid", "Qwen3-Coder.jinja", { port }));
+  };
+  const setting = { where, server: first, origin: first.origin, stream: true, swap };
+  for (const each of withNeed("another model")) rows.push(...(await tell(each, setting)));
+  for (const server of servers) await server[Symbol.asyncDispose]();
+  expectCauses(where);
+}, 300_000);
+
+test("two servers after a balancer that takes turns", async () => {
+  const where = "dense, two servers";
+  await using one = await startLlamaServer("dense", "Qwen3-Coder.jinja");
+  // The start time, by which servers are told apart, is in whole seconds.
+  await Bun.sleep(1_100);
+  await using other = await startLlamaServer("dense", "Qwen3-Coder.jinja");
+  const turns = { prompts: 0, questions: 0 };
+  await using balancer = listen(async (request) => {
+    const { pathname, search } = new URL(request.url);
+    // Both servers get the first turn's prompt, so that only the last turn is lost: the first, first, and second server.
+    const isPrompt = pathname.endsWith("/messages");
+    const next = isPrompt ? Math.floor(turns.prompts++ / 2) : turns.questions++;
+    const { origin } = [one, other][next % 2]!;
+    return await fetch(`${origin}${pathname}${search}`, {
+      method: request.method,
+      headers: request.headers,
+      ...(request.body && { body: await request.arrayBuffer() }),
+    });
+  });
+  const setting = { where, server: one, origin: balancer.origin, stream: true, swap: noSwap };
+  for (const each of withNeed("two servers")) rows.push(...(await tell(each, setting)));
+  expectCauses(where);
+}, 300_000);
 
 afterAll(() => {
   const isRight = ({ expected, cause }: Row) => expected.includes(cause?.id ?? "none");
@@ -110,9 +152,28 @@ afterAll(() => {
 
 // --- internal ---
 
-/** One conversation with a plain next turn and a break, before a proxy of its own. */
-async function tell(each: Break, server: LlamaServer, stream: boolean, where: string): Promise<Row[]> {
-  await using proxy = await startProxy(server.origin);
+interface Setting {
+  readonly where: string;
+  readonly server: LlamaServer;
+  /** What the proxy forwards to. */
+  readonly origin: string;
+  readonly stream: boolean;
+  readonly swap: Stage["swap"];
+}
+
+async function noSwap(): Promise<void> {
+  throw new Error("this server has one model");
+}
+
+/** No row with another cause than the expected one, and none marked as proven that is wrong. */
+function expectCauses(where: string): void {
+  const wrong = rows.filter((row) => row.where === where && !row.expected.includes(row.cause?.id ?? "none"));
+  expect(wrong.map(({ title, cause }) => `${title}: ${cause?.id}`)).toEqual([]);
+}
+
+/** One conversation with a plain next turn and a break, through a proxy of its own. */
+async function tell(each: Break, { where, server, origin, stream, swap }: Setting): Promise<Row[]> {
+  await using proxy = await startProxy(origin, "--warm", "off", "--tools", "keep");
   stories += 1;
   const name = `tale${stories}`;
   const send = (request: Request) => post(proxy.origin, request, stream);

@@ -30,12 +30,38 @@ test("the run in a few lines", () => {
       .split("\n"),
   ).toEqual([
     "3 requests, 36 864 prompt tokens",
+    "  warm turns 100.0 % cached",
     "  cached     18 100 tokens (49.0 %)",
     "  evaluated  18 764 tokens",
     "  saved      about 22 s of prefill (estimate: cached ÷ 830 evaluated tokens/s)",
     "  costliest",
     "    TIME a1b2 subagent, 18 432 evaluated of 18 432 tokens, first token 22.3s",
     "    TIME a1b2 main, 332 evaluated of 18 432 tokens, first token 0.41s",
+  ]);
+});
+
+test("warm turns are apart from cold starts, and every cause has its cost, most costly first", () => {
+  const cause = { certain: true, text: "" };
+  const records: RequestRecord[] = [
+    {
+      ...FULL,
+      cached_tokens: 0,
+      evaluated_tokens: 900,
+      cause: { ...cause, id: "first_request", tokens: 900 },
+    },
+    { ...FULL, cached_tokens: 3000, evaluated_tokens: 20 },
+    {
+      ...FULL,
+      cached_tokens: 0,
+      evaluated_tokens: 1100,
+      cause: { ...cause, id: "slot_taken", tokens: 1000 },
+    },
+  ];
+  const lines = summaryOf(records).split("\n");
+  expect(lines).toContain("  warm turns 75.0 % cached, 1 cold start");
+  expect(lines.slice(lines.indexOf("  cost by cause") + 1).slice(0, 2)).toEqual([
+    "    slot taken: 1 000 tokens in 1 request",
+    "    first request: 900 tokens in 1 request",
   ]);
 });
 
