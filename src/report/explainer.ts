@@ -61,11 +61,11 @@ export class Explainer {
     if (this.#running.delete(record.id)) witness.ended(record.evaluated_tokens);
     const own = this.#outlines.get(record.id);
     const { prompt_tokens: prompt, cached_tokens: cached, evaluated_tokens: evaluated } = record;
-    if (!own || prompt === undefined) return { cause: undefined };
+    if (!own || (prompt === undefined && !isAnswered(record))) return { cause: undefined };
     const earlier = this.#outlines.previous(own) ?? this.#outlines.nearest(own);
     this.#note({ record, own, ...(earlier && { earlier }) });
     const situation =
-      cached === undefined || evaluated === undefined
+      prompt === undefined || cached === undefined || evaluated === undefined
         ? undefined
         : this.#situation(own, { prompt, cached, evaluated });
     const isElsewhere = this.#changesServer(own);
@@ -119,31 +119,32 @@ export class Explainer {
     const previous = this.#outlines.previous(own);
     const nearest = previous ? undefined : this.#outlines.nearest(own);
     const earlier = previous ?? nearest;
+    const perByte = figures.prompt / Math.max(1, own.outline.bytes);
     return {
       ...figures,
       bytes: own.outline.bytes,
       agent: own.caller.agent,
       model: own.outline.model,
-      previous: previous && earlierOf(previous, own),
+      previous: previous && earlierOf(previous, own, perByte),
       nearest: nearest && {
-        ...earlierOf(nearest, own),
+        ...earlierOf(nearest, own, perByte),
         session: nearest.caller.session,
         isSameSession: nearest.caller.session === own.caller.session,
       },
       loopStart: previous && loopStart(previous.outline, own.outline),
       hasImages: previous && hasImages(previous.outline),
       server: UNKNOWN,
-      between: earlier ? this.#between(earlier, own) : [],
+      between: earlier ? this.#between(earlier, own, perByte) : [],
       speed: this.#settings.speed(),
     };
   }
 
-  #between(earlier: Outlined, own: Outlined): Situation["between"] {
+  #between(earlier: Outlined, own: Outlined, perByte: number): Situation["between"] {
     return this.#outlines.between(earlier, own).map((other) => ({
       session: other.caller.session,
       agent: other.caller.agent,
       model: other.outline.model,
-      shared: sharedTokens(earlierOf(other, own)),
+      shared: sharedTokens(earlierOf(other, own, perByte)),
     }));
   }
 }
@@ -170,8 +171,18 @@ const KEPT = 32;
 
 const UNKNOWN: Testimony = {};
 
-/** The length of a prompt that was never counted is unknown; its bytes, at the usual four a token, are close enough to tell what it shares. */
-function earlierOf({ outline, marks = [] }: Outlined, own: Outlined): Earlier {
-  const tokens = marks.at(-1)?.tokens ?? Math.round(outline.bytes / 4);
-  return { comparison: compare(outline, own.outline), tokens, bytes: outline.bytes, marks };
+/** Some answers have no figures; the prompt was evaluated all the same. */
+function isAnswered({ outcome, status }: RequestRecord): boolean {
+  return outcome === "complete" && status === 200;
+}
+
+/** A prompt that was not counted is estimated by length, rather too short than too long: no plain turn must look like a loss. */
+function earlierOf({ outline, marks = [], tokens }: Outlined, own: Outlined, perByte: number): Earlier {
+  return {
+    comparison: compare(outline, own.outline),
+    tokens: tokens ?? Math.round(outline.bytes * perByte * 0.9),
+    isCounted: tokens !== undefined,
+    bytes: outline.bytes,
+    marks,
+  };
 }

@@ -20,7 +20,14 @@ const tokensOf = (outline: Outline) => Math.round(outline.bytes / 4);
 function earlier(after: Outline, from: Outline = before, more: Partial<Earlier> = {}): Earlier {
   const tokens = tokensOf(from);
   const own = { messages: from.messages.length, bytes: from.bytes, tokens };
-  return { comparison: compare(from, after), tokens, bytes: from.bytes, marks: [own], ...more };
+  return {
+    comparison: compare(from, after),
+    tokens,
+    isCounted: true,
+    bytes: from.bytes,
+    marks: [own],
+    ...more,
+  };
 }
 
 /** A request of which so many tokens were cached, after `BASE`. */

@@ -59,6 +59,14 @@ test("a conversation goes on under another session id, and without any", () => {
   }
 });
 
+test("a request whose prompt was not counted is followed all the same", () => {
+  const outlines = new Outlines();
+  outlines.add(1, MAIN, outlined(FIRST), 0);
+  outlines.count(1, undefined);
+  const second = outlines.add(2, MAIN, outlined(SECOND), 1);
+  expect(outlines.previous(second)).toMatchObject({ id: 1, marks: [] });
+});
+
 test("the oldest outlines are forgotten beyond either bound", () => {
   const byCount = new Outlines({ entries: 3 });
   const byBytes = new Outlines({ bytes: 2_000 });
