@@ -2,15 +2,22 @@ import type { LiveEvents } from "../report/live-events.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Running } from "../report/running.ts";
 import type { Stats, TotalsView } from "../report/stats.ts";
+import type { ServerView } from "../upstream/watch.ts";
+
+/** A finished request; `earlier` marks one of a run of the proxy before this one. */
+export interface Finished extends RequestRecord {
+  readonly earlier?: true;
+}
 
 /** Everything that the page shows; every change makes a new value. */
 export interface PageState {
   readonly version?: string;
   /** Identifies the run of the proxy. */
   readonly startedAt?: string;
+  readonly server?: ServerView;
   readonly totals?: TotalsView;
-  /** In order of arrival. */
-  readonly records: readonly RequestRecord[];
+  /** In order of arrival, those of earlier runs first. */
+  readonly records: readonly Finished[];
   readonly running: readonly Running[];
 }
 
@@ -19,13 +26,13 @@ const LIMIT = 1000;
 
 export const EMPTY: PageState = { records: [], running: [] };
 
-/** The state after connecting; keeps records of the same run that the proxy has dropped. */
+/** The state after connecting. Keeps records of the same run that the proxy has dropped, and those of earlier runs. */
 export function withSnapshot(
   state: PageState,
-  { version, started_at, totals, running, requests }: Stats,
+  { version, started_at, server, totals, running, requests }: Stats,
 ): PageState {
-  const older = state.startedAt === started_at ? state.records : [];
-  return { version, startedAt: started_at, totals, running, records: merged(older, requests) };
+  const older = state.startedAt === started_at ? state.records : asEarlier(state.records);
+  return { version, startedAt: started_at, server, totals, running, records: merged(older, requests) };
 }
 
 export function withRequest(state: PageState, { record, totals }: LiveEvents["request"]): PageState {
@@ -36,10 +43,20 @@ export function withRunning(state: PageState, running: readonly Running[]): Page
   return { ...state, running };
 }
 
+export function withServer(state: PageState, server: ServerView): PageState {
+  return { ...state, server };
+}
+
 // --- internal ---
 
+/** Each run counts its requests from 1, so those of earlier runs get ids below. */
+function asEarlier(records: readonly Finished[]): readonly Finished[] {
+  const last = records.at(-1)?.id ?? 0;
+  return records.map((record) => ({ ...record, id: record.id - last, earlier: true }));
+}
+
 /** Each request once, in order of arrival: requests end in a different order. */
-function merged(older: readonly RequestRecord[], newer: readonly RequestRecord[]): readonly RequestRecord[] {
+function merged(older: readonly Finished[], newer: readonly Finished[]): readonly Finished[] {
   const all = new Map([...older, ...newer].map((record) => [record.id, record]));
   return [...all.values()].toSorted((a, b) => a.id - b.id).slice(-LIMIT);
 }
