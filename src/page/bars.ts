@@ -10,7 +10,7 @@ const LANE_BOTTOM = 10;
 const LEAST_HEIGHT = 1.5;
 /** Between two parts of a bar, so that they differ without color too. */
 const SEAM = 1;
-/** Height of a bar whose tokens are not known. */
+/** Height of a bar without tokens: nothing is known yet, or the client left before. */
 const STUB = 7;
 
 /** Bars of one look. */
@@ -70,8 +70,10 @@ function drawBar(bar: Bar, layout: Layout, collect: Collect): void {
     collect(look, rectangle(x, top - height, width, height - seam, isHollow(look)));
     top -= height;
   }
-  if (parts.length === 0 && "outcome" in item && item.outcome === "client_gone")
-    collect("left", rectangle(x, base - STUB, width, STUB, true));
+  if (parts.length === 0 && !isFailed(item)) {
+    const look = "outcome" in item ? "left" : "ahead";
+    collect(look, rectangle(x, base - STUB, width, STUB, true));
+  }
   drawMarker(bar, width, base, collect);
 }
 

@@ -7,7 +7,9 @@ const DOT = 1.5;
 /** More points than this would be a cloud: a band shows where they are. */
 const MOST_DOTS = 200;
 /** Width of a step of the band, pixels. */
-const BAND_STEP = 6;
+const BAND_STEP = 8;
+/** The part of the points that is left out at each end of the band: side requests and the first ones of sessions. */
+const LEFT_OUT = 0.1;
 const MARKS = [0, 0.5, 1];
 
 /** Draws shares from 0 to 1 and their line into an SVG element, at its current width. */
@@ -60,12 +62,13 @@ function dots(points: readonly Point[], { x, y }: Scale): SVGElement {
   return svg("path", { class: "dots", d: path.join("") });
 }
 
-/** From the lowest to the highest point of each step. */
+/** Where most points of each step are. */
 function band(points: readonly Point[], { x, y }: Scale): SVGElement {
   const steps = Map.groupBy(points, (point) => Math.floor(x(point.x) / BAND_STEP));
   const path = [...steps].map(([step, own]) => {
-    const values = own.map((point) => point.y);
-    const [top, bottom] = [y(Math.max(...values)) - 1, y(Math.min(...values)) + 1];
+    const values = own.map((point) => point.y).toSorted((a, b) => b - a);
+    const out = Math.floor(values.length * LEFT_OUT);
+    const [top, bottom] = [y(values[out]!) - 1, y(values.at(-1 - out)!) + 1];
     return `M${step * BAND_STEP} ${top.toFixed(1)}h${BAND_STEP}V${bottom.toFixed(1)}h${-BAND_STEP}z`;
   });
   return svg("path", { class: "band", d: path.join("") });

@@ -89,6 +89,7 @@ function itemsOf({ records, running }: PageState): readonly Item[] {
 
 function showConnection(connected: boolean): void {
   if (isConnected && !connected) {
+    timeline.hideDetails();
     const words = `No word from cache-proxy since ${clock(new Date().toISOString())}; trying again.`;
     byId("connection").textContent = words;
   }

@@ -62,7 +62,9 @@ export class Recent {
     this.#replace(rows);
     this.#more.hidden = matching.length <= shown.length;
     this.#more.textContent = `${grouped(matching.length - shown.length)} older`;
-    byId<HTMLElement>("none").hidden = rows.length > 0;
+    const none = byId<HTMLElement>("none");
+    none.hidden = rows.length > 0;
+    none.textContent = this.#filter ? "No such request." : "None has ended yet.";
   }
 
   /** Marks the row of a request. */
@@ -117,10 +119,10 @@ function idOf(target: EventTarget | null): number | undefined {
 function rowOf(record: Finished, longest: number): HTMLElement {
   const { prompt_tokens: prompt, cached_tokens: cached } = record;
   const share = cached !== undefined && prompt ? percent(cached / prompt) : undefined;
-  const state = isFailed(record) ? "failed" : record.earlier ? "earlier" : undefined;
+  const state = [isFailed(record) && "failed", record.earlier && "earlier"].filter(Boolean).join(" ");
   return html(
     "tr",
-    { class: state, "data-request": record.id },
+    { class: state || undefined, "data-request": record.id },
     html("td", {}, clock(record.time)),
     html("td", { class: "status" }, ending(record)),
     html("td", { class: "number" }, share),

@@ -67,6 +67,10 @@ export class Timeline {
     if (this.#chosen !== undefined) this.#choose(this.#chosen);
   }
 
+  hideDetails(): void {
+    this.#details.hide();
+  }
+
   /** Marks the bar of a request without its details. */
   point(id: number | undefined): void {
     const bar = this.#layout?.bars.find(({ item }) => item.id === id);

@@ -17,7 +17,7 @@ export function showTimes({ queued_seconds, prefill_seconds, answering_seconds }
         "li",
         { class: name },
         html("span", {}, name),
-        html("strong", {}, duration(Math.round(seconds[name] * 10) / 10)),
+        html("strong", {}, sum === 0 ? "–" : duration(Math.round(seconds[name] * 10) / 10)),
         html("span", { class: "part" }, sum === 0 ? "" : `${Math.round((seconds[name] / sum) * 100)} %`),
       ),
     ),
