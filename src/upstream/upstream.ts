@@ -2,8 +2,9 @@ import { CONVERSATION_HEADER } from "../request/conversation.ts";
 import { type Address, urlOf } from "./address.ts";
 import { type Asked, ask } from "./ask.ts";
 import { causeOf } from "./cause.ts";
-import { factsOf, isRouter, type ServerFacts, UNKNOWN_SERVER } from "./props.ts";
+import { factsOf, type ServerFacts, UNKNOWN_SERVER } from "./props.ts";
 import { Replicas } from "./replicas.ts";
+import { askModelProps } from "./routers.ts";
 import { settles } from "./settles.ts";
 import { type HeldSlot, type PrefillingSlot, readHeldSlots, readLastTask, readSlots } from "./slots.ts";
 
@@ -66,7 +67,7 @@ export class Upstream {
   readonly #listeners = { lost: new Set<() => void>(), back: new Set<() => void>() };
   #credentials = new Headers();
   #isLost = false;
-  #isRouter = false;
+  #hasModels = false;
 
   constructor(address: Address, times: Partial<UpstreamTimes> = {}, replicas: Replicas = new Replicas()) {
     this.address = address;
@@ -186,7 +187,7 @@ export class Upstream {
 
   #knownOf({ prefix = "", model = "", conversation }: Wanted): Known {
     // A server with one model answers for every name, so that names only matter once a router has answered.
-    const key = JSON.stringify([prefix, this.#isRouter ? model : "", this.replicas.of(conversation) ?? ""]);
+    const key = JSON.stringify([prefix, this.#hasModels ? model : "", this.replicas.of(conversation) ?? ""]);
     const known = this.#known.get(key) ?? new Known();
     this.#known.delete(key);
     this.#known.set(key, known);
@@ -219,17 +220,15 @@ export class Upstream {
     const signal = AbortSignal.timeout(this.#times.timeoutMs);
     try {
       const first = await this.#ask(`${prefix}/props`, signal, { conversation });
-      this.#isRouter = isRouter(first.json);
       this.replicas.note(conversation, first.headers);
-      return answerOf(this.#isRouter && model ? await this.#askModel(model, signal, conversation) : first);
+      if (prefix !== "" || model === undefined) return answerOf(first);
+      const askPath = (path: string) => this.#ask(path, signal, { conversation });
+      const { asked, hasModels } = await askModelProps(first, model, askPath);
+      this.#hasModels = hasModels;
+      return answerOf(asked);
     } catch (error) {
       return { cause: causeOf(error) };
     }
-  }
-
-  /** `autoload=false`: a question must not make a router load a model (llama.cpp tools/server/README.md, "router mode"). */
-  #askModel(model: string, signal: AbortSignal, conversation: string | undefined): Promise<Asked> {
-    return this.#ask(`/props?model=${encodeURIComponent(model)}&autoload=false`, signal, { conversation });
   }
 
   #ask(path: string, signal: AbortSignal, { conversation, question }: Question = {}): Promise<Asked> {

@@ -143,9 +143,11 @@ test(
 );
 
 test(
-  "a hybrid model with too few checkpoints",
+  "a hybrid model with llama-server's default distance between checkpoints",
   async () => {
-    const { problems } = await doctor(await server("hybrid", "Qwen3-Coder.jinja", { n_ctx_checkpoints: 1 }));
+    const { problems } = await doctor(
+      await server("hybrid", "Qwen3-Coder.jinja", { checkpoint_min_step: 8_192 }),
+    );
     only(problems, "cache.checkpoints", "--checkpoint-min-step 256");
   },
   LONGEST_MS,

@@ -58,6 +58,13 @@ describe("what differs from it is found", () => {
       "host name",
     ],
     [
+      "another cache-proxy",
+      { proxyAsUpstream: { instance: "a", upstream: "http://gpu:8080" } },
+      "server.reachable",
+      "note",
+      "own address",
+    ],
+    [
       "another program",
       { status: 404, facts: undefined, models: [] },
       "server.reachable",

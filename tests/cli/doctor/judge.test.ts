@@ -12,6 +12,7 @@ const DENSE: Record<StepId, number> = {
   "tool-loop": 275,
   "system-turn": 429,
   message: 21,
+  "long-loop": 700,
   session: 12,
   day: 2_420,
   control: 4_230,
@@ -94,7 +95,7 @@ describe("the conversation", () => {
   const by = (id: StepId) => all.find((step) => step.id === id) as Step;
 
   test("has Claude Code's shape", () => {
-    for (const { body } of all) {
+    for (const body of all.flatMap(({ bodies }) => bodies)) {
       expect(body.system[0]?.text).toStartWith("x-anthropic-billing-header: cc_version=");
       expect(body.messages[1]?.role).toBe("system");
       expect(body).toMatchObject({ stream: true, max_tokens: 1 });
@@ -102,23 +103,23 @@ describe("the conversation", () => {
   });
 
   test("goes on from step to step, and only the header changes where only the header should", () => {
-    const order: StepId[] = ["cold", "tool-loop", "system-turn", "message"];
+    const order: StepId[] = ["cold", "tool-loop", "system-turn", "message", "long-loop"];
     for (const [index, id] of order.slice(1).entries()) {
-      const before = by(order[index]!).body.messages;
-      expect(by(id).body.messages.slice(0, before.length)).toEqual([...before]);
+      const before = by(order[index]!).bodies.at(-1)!.messages;
+      expect(by(id).bodies[0]!.messages.slice(0, before.length)).toEqual([...before]);
     }
-    const { system, ...rest } = by("header").body;
-    const { system: first, ...restOfFirst } = by("cold").body;
+    const { system, ...rest } = by("header").bodies[0]!;
+    const { system: first, ...restOfFirst } = by("cold").bodies[0]!;
     expect(rest).toEqual(restOfFirst);
     expect(system.slice(1)).toEqual(first.slice(1));
     expect(system[0]).not.toEqual(first[0]);
   });
 
   test("shares no start with one of another nonce, in tools and system prompt", () => {
-    const other = steps("model", "other")[0]!.body;
+    const other = steps("model", "other")[0]!.bodies[0]!;
     expect(JSON.stringify(other.tools).slice(0, 60)).not.toBe(
-      JSON.stringify(by("cold").body.tools).slice(0, 60),
+      JSON.stringify(by("cold").bodies[0]!.tools).slice(0, 60),
     );
-    expect(other.system[1]!.text.slice(0, 50)).not.toBe(by("cold").body.system[1]!.text.slice(0, 50));
+    expect(other.system[1]!.text.slice(0, 50)).not.toBe(by("cold").bodies[0]!.system[1]!.text.slice(0, 50));
   });
 });

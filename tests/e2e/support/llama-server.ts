@@ -44,8 +44,8 @@ export interface LlamaSettings {
   readonly cache_ram_mib?: number;
   /** `--api-key`: clients must send one of them. `metrics` and the like send the first. */
   readonly api_keys?: readonly string[];
-  /** `--ctx-checkpoints`, in each slot. */
-  readonly n_ctx_checkpoints?: number;
+  /** `--checkpoint-min-step`, in tokens. */
+  readonly checkpoint_min_step?: number;
   /** `--sleep-idle-seconds`: unloads the model after so many seconds without a request. */
   readonly sleep_idle_seconds?: number;
   /** `--slot-save-path`, a folder ending in "/". */

@@ -9,6 +9,7 @@ export function checkClient({ client, facts, url }: Observed): Finding[] {
     version(client.version),
     baseUrl(client.env, url),
     toolSearch(client.env),
+    attribution(client.env),
     contextTokens(client.env, facts?.context),
   ];
 }
@@ -64,6 +65,12 @@ function toolSearch({ ENABLE_TOOL_SEARCH: value }: Environment): Finding {
     `ENABLE_TOOL_SEARCH is ${value === undefined ? "not set" : foreign(value, 40)}: tools that are loaded later change the head of the prompt`,
     "set ENABLE_TOOL_SEARCH=false, as cache-proxy run does",
   );
+}
+
+function attribution({ CLAUDE_CODE_ATTRIBUTION_HEADER: value }: Environment): Finding {
+  const id = "client.billing-header";
+  if (value !== undefined && /^(?:0|false|no|off)$/i.test(value)) return ok(id, "no billing header is sent");
+  return ok(id, "the system prompt starts with a billing header that changes; cache-proxy makes it constant");
 }
 
 function contextTokens(

@@ -42,6 +42,8 @@ function reachable(observed: Observed): Finding {
       `${where}; something answers there, but not like llama-server (status ${observed.status} for /props${observed.software ? `, ${foreign(observed.software, 40)}` : ""})`,
       "pass llama-server's address and port with --upstream",
     );
+  if (observed.proxyAsUpstream)
+    return note(id, `${where}; ${who}`, "pass the server's own address with --upstream");
   return ok(id, `${where}; ${who}`);
 }
 
