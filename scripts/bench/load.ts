@@ -1,7 +1,7 @@
 /**
  * Many conversations that stream at once through one proxy: errors, memory over time, and what the proxy adds to the first byte and to
- * every chunk, compared with one conversation, and with the same conversations without the proxy. The upstream is a fake one that answers
- * at once with an event every 50 ms.
+ * every chunk, compared with one conversation. What is added is the difference to a few conversations that ask the upstream directly at the
+ * same time, because a busy machine delays both. The upstream is a fake one that answers at once with an event every 50 ms.
  * `bun run build && bun scripts/bench/load.ts [conversations] [seconds]`; 200 and 180 if not given.
  */
 import { existsSync, readFileSync } from "node:fs";
@@ -14,8 +14,10 @@ import { originIn, type Part, startPart } from "./part.ts";
 const BODY_BYTES = 34_000;
 const EVENTS = 100;
 const EVENT_MS = 50;
-/** How long the runs take that the load is compared with. */
+/** How long the run with one conversation takes. */
 const COMPARED_SECONDS = 20;
+/** The conversations that ask the upstream directly while the others load the proxy. */
+const BESIDE = 10;
 
 const [role = "200", seconds = "180"] = process.argv.slice(2);
 if (role === "upstream") serveStreams();
@@ -48,35 +50,41 @@ async function measure(conversations: number, loadSeconds: number): Promise<void
     `load      ${conversations} conversations, an event every ${EVENT_MS} ms in each, ${EVENTS} events an answer`,
   );
   await stream(proxy.origin, 1, 1);
-  const runs: [string, Seen][] = [
-    ["direct, 1", await stream(upstream.origin, 1, compared)],
-    ["proxied, 1", await stream(proxy.origin, 1, compared)],
-    [`direct, ${conversations}`, await stream(upstream.origin, conversations, compared)],
-  ];
+  const [direct1, proxied1] = await Promise.all([
+    stream(upstream.origin, 1, compared),
+    stream(proxy.origin, 1, compared),
+  ]);
   const samples: Sample[] = [];
   const since = performance.now();
   const sampler = setInterval(() => samples.push(sampleOf(proxy, since)), 1_000);
   const cpuBefore = cpuMs(proxy.child.pid);
-  const loaded = await stream(proxy.origin, conversations, loadSeconds);
+  const [direct, proxied] = await Promise.all([
+    stream(upstream.origin, BESIDE, loadSeconds),
+    stream(proxy.origin, conversations, loadSeconds),
+  ]);
   const cpu = cpuMs(proxy.child.pid) - cpuBefore;
   clearInterval(sampler);
-  runs.push([`proxied, ${conversations}`, loaded]);
+  const runs: [string, Seen][] = [
+    ["direct, 1", direct1],
+    ["proxied, 1", proxied1],
+    [`direct, ${BESIDE}`, direct],
+    [`proxied, ${conversations}`, proxied],
+  ];
   for (const [title, seen] of runs) console.log(`${title.padEnd(14)}${lineOf(seen)}`);
-  const [direct1, proxied1, direct, proxied] = runs.map(([, seen]) => seen) as [Seen, Seen, Seen, Seen];
+  for (const [what, times] of [
+    ["first byte", "firstByte"],
+    ["chunk", "lags"],
+  ] as const)
+    console.log(
+      `added     to a ${what} ${added(direct1, proxied1, times)} ms with 1, ${added(direct, proxied, times)} ms with ${conversations} (p50, p90, p99)`,
+    );
   console.log(
-    `added     to the first byte ${added(direct1, proxied1, "firstByte")} ms with 1, ${added(direct, proxied, "firstByte")} ms with ${conversations} (p50, p99)`,
-  );
-  console.log(
-    `added     to a chunk ${added(direct1, proxied1, "lags")} ms with 1, ${added(direct, proxied, "lags")} ms with ${conversations} (p50, p99)`,
-  );
-  console.log(
-    `cpu       ${((cpu * 1_000) / loaded.chunks).toFixed(0)} µs a chunk, its part of the requests included; ${(cpu / loadSeconds / 10).toFixed(0)} % of one core`,
+    `cpu       ${((cpu * 1_000) / proxied.chunks).toFixed(0)} µs per chunk, requests included; ${(cpu / loadSeconds / 10).toFixed(0)} % of one core`,
   );
   console.log(`resident  ${memoryOf(samples)}`);
-  console.log(
-    `errors    ${runs.map(([, { errors }]) => errors.length).reduce((sum, count) => sum + count, 0)}`,
-  );
-  for (const text of new Set(runs.flatMap(([, { errors }]) => errors))) console.log(`          ${text}`);
+  const errors = runs.flatMap(([, seen]) => seen.errors);
+  console.log(`errors    ${errors.length}`);
+  for (const text of new Set(errors)) console.log(`          ${text}`);
   for (const { child } of [upstream, proxy]) child.kill();
 }
 
@@ -88,7 +96,7 @@ async function stream(origin: string, conversations: number, seconds: number): P
   const end = performance.now() + seconds * 1_000;
   const converse = async (_: unknown, at: number) => {
     // Not all at once: conversations begin at any time.
-    await Bun.sleep((at * EVENT_MS * EVENTS) / conversations / 5);
+    await Bun.sleep((at * EVENT_MS * EVENTS) / conversations);
     while (performance.now() < end) await ask(origin, body, `session-${at}`, seen);
   };
   await Promise.all(Array.from({ length: conversations }, converse));
@@ -129,7 +137,7 @@ async function ask(
 
 /** Milliseconds on a clock that all processes of a machine share. */
 function clock(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
+  return performance.timeOrigin + performance.now();
 }
 
 function serveStreams(): void {
@@ -140,28 +148,19 @@ function serveStreams(): void {
     async fetch(request) {
       if (request.method !== "POST") return new Response("not found", { status: 404 });
       await request.arrayBuffer();
-      return new Response(events(), { headers: { "content-type": "text/event-stream" } });
+      return new Response(events() as unknown as BodyInit, {
+        headers: { "content-type": "text/event-stream" },
+      });
     },
   });
   console.log(server.url.origin);
 }
 
-function events(): ReadableStream<Uint8Array> {
-  let timer: Timer | undefined;
-  return new ReadableStream({
-    start(controller) {
-      let left = EVENTS;
-      const write = () => {
-        controller.enqueue(eventOf(left === EVENTS));
-        if (--left > 0) return;
-        clearInterval(timer);
-        controller.close();
-      };
-      timer = setInterval(write, EVENT_MS);
-      write();
-    },
-    cancel: () => clearInterval(timer),
-  });
+async function* events(): AsyncGenerator<Uint8Array> {
+  for (let count = 0; count < EVENTS; count++) {
+    if (count > 0) await Bun.sleep(EVENT_MS);
+    yield eventOf(count === 0);
+  }
 }
 
 function eventOf(isFirst: boolean): Uint8Array {
@@ -196,11 +195,11 @@ function sampleOf({ child }: Part, since: number): Sample {
 }
 
 function lineOf({ requests, chunks, firstByte, lags }: Seen): string {
-  return `${requests} answers, ${chunks} chunks; first byte p50 ${at(firstByte, 0.5)} p99 ${at(firstByte, 0.99)} ms; chunk p50 ${at(lags, 0.5)} p99 ${at(lags, 0.99)} ms`;
+  return `${requests} answers, ${chunks} chunks; first byte ${spread(firstByte)} ms; chunk ${spread(lags)} ms`;
 }
 
 function added(direct: Seen, proxied: Seen, times: "firstByte" | "lags"): string {
-  return [0.5, 0.99]
+  return [0.5, 0.9, 0.99]
     .map((part) => (Number(at(proxied[times], part)) - Number(at(direct[times], part))).toFixed(2))
     .join(" / ");
 }
@@ -210,6 +209,10 @@ function memoryOf(samples: readonly Sample[]): string {
   const some = samples.filter((_, at) => at % Math.ceil(samples.length / 10) === 0);
   const largest = Math.max(...samples.map(({ rssMb }) => rssMb));
   return `${some.map(({ seconds, rssMb }) => `${rssMb} MB at ${seconds.toFixed(0)} s`).join(", ")}; largest ${largest} MB`;
+}
+
+function spread(times: readonly number[]): string {
+  return [0.5, 0.9, 0.99].map((part) => `p${part * 100} ${at(times, part)}`).join(" ");
 }
 
 function at(times: readonly number[], part: number): string {

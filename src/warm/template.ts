@@ -5,6 +5,7 @@ export interface Renderer {
   readonly identity: string | undefined;
   readonly prefix: string;
   readonly model: string | undefined;
+  readonly conversation: string | undefined;
 }
 
 /** Whether a server's chat template renders a tool loop differently once the user has spoken again. */
@@ -22,7 +23,8 @@ export class Templates {
    * (`POST /apply-template`), and when the signal is aborted. Never rejects.
    */
   async rerendersLoops(server: Renderer, thinks: boolean, signal: AbortSignal): Promise<boolean | undefined> {
-    const key = JSON.stringify([server, thinks]);
+    const { identity, prefix } = server;
+    const key = JSON.stringify([identity, prefix, thinks]);
     try {
       const known = this.#known.get(key) ?? (await this.#ask(server, thinks, signal));
       this.#known.set(key, known);
@@ -34,10 +36,10 @@ export class Templates {
 
   // --- internal ---
 
-  async #ask({ prefix, model }: Renderer, thinks: boolean, signal: AbortSignal): Promise<boolean> {
+  async #ask(server: Renderer, thinks: boolean, signal: AbortSignal): Promise<boolean> {
     const loop = exampleLoop(thinks);
     const render = (messages: object[]) =>
-      this.#upstream.rendered({ model, messages, tools: [TOOL] }, prefix, signal);
+      this.#upstream.rendered({ model: server.model, messages, tools: [TOOL] }, server, signal);
     const running = await render(loop);
     const over = await render([...loop, { role: "user", content: "." }]);
     const end = running?.indexOf(RESULT) ?? -1;

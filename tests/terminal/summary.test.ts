@@ -67,6 +67,31 @@ test("one is not many", () => {
   );
 });
 
+test("warm turns are apart from cold starts, and every cause has its cost, most costly first", () => {
+  const cause = { certain: true, text: "" };
+  const records: RequestRecord[] = [
+    {
+      ...FULL,
+      cached_tokens: 0,
+      evaluated_tokens: 900,
+      cause: { ...cause, id: "first_request", tokens: 900 },
+    },
+    { ...FULL, cached_tokens: 3000, evaluated_tokens: 20 },
+    {
+      ...FULL,
+      cached_tokens: 0,
+      evaluated_tokens: 1100,
+      cause: { ...cause, id: "slot_taken", tokens: 1000 },
+    },
+  ];
+  const lines = summaryOf(records).split("\n");
+  expect(lines).toContain("  warm turns 75.0 % cached, 1 cold start");
+  expect(lines.slice(lines.indexOf("  cost by cause") + 1).slice(0, 2)).toEqual([
+    "    slot taken: 1 000 tokens in 1 request",
+    "    first request: 900 tokens in 1 request",
+  ]);
+});
+
 test("without cached tokens nothing is claimed about them", () => {
   const { cached_tokens, evaluated_tokens, prefill_ms, evaluated_tokens_per_second, ...rest } = FULL;
   const summary = summaryOf([rest]);

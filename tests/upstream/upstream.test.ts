@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { CONVERSATION_HEADER } from "../../src/request/conversation.ts";
 import { factsOf } from "../../src/upstream/props.ts";
 import { Upstream, type UpstreamTimes } from "../../src/upstream/upstream.ts";
 import { freePort } from "../support/port.ts";
@@ -265,27 +266,32 @@ describe("a request of our own", () => {
     const received: string[] = [];
     const answers: Answers = async (request) => {
       const { pathname, search } = new URL(request.url);
-      received.push(pathname + search, request.headers.get("x-api-key") ?? "", await request.text());
+      const header = (name: string): string => request.headers.get(name) ?? "";
+      received.push(
+        pathname + search,
+        header("x-api-key"),
+        header(CONVERSATION_HEADER),
+        await request.text(),
+      );
       return new Response("fine");
     };
     const upstream = upstreamThat(answers, {}, "/llama");
     upstream.noteCredentials(new Headers({ "x-api-key": "k" }));
     const answer = await upstream.send(
-      "/v1/messages?beta=true",
-      Buffer.from("{}"),
+      { target: "/v1/messages?beta=true", body: Buffer.from("{}"), conversation: "c1" },
       new AbortController().signal,
     );
     expect(await answer.text()).toBe("fine");
-    expect(received).toEqual(["/llama/v1/messages?beta=true", "k", "{}"]);
+    expect(received).toEqual(["/llama/v1/messages?beta=true", "k", "c1", "{}"]);
   });
 
   test("asks for a rendered prompt", async () => {
     const answers: Answers = async (request) => Response.json({ prompt: await request.text() });
     const question = { messages: [] };
     const { signal } = new AbortController();
-    expect(await upstreamThat(answers).rendered(question, "", signal)).toBe(JSON.stringify(question));
-    expect(await upstreamThat(() => Response.json({})).rendered(question, "", signal)).toBeUndefined();
+    expect(await upstreamThat(answers).rendered(question, {}, signal)).toBe(JSON.stringify(question));
+    expect(await upstreamThat(() => Response.json({})).rendered(question, {}, signal)).toBeUndefined();
     const missing = upstreamThat(() => new Response("", { status: 404 }));
-    expect(await missing.rendered(question, "", signal)).toBeUndefined();
+    expect(await missing.rendered(question, {}, signal)).toBeUndefined();
   });
 });

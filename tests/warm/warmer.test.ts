@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CONVERSATION_HEADER } from "../../src/request/conversation.ts";
 import { Upstream } from "../../src/upstream/upstream.ts";
 import { Heads } from "../../src/warm/heads.ts";
 import type { WarmUp, WarmUpResult } from "../../src/warm/listener.ts";
@@ -47,7 +48,7 @@ function start({ heads = undefined as Heads | undefined } = {}) {
   stack.defer(() => warmer.close());
   const proxy = proxyTo(llama.origin, { upstream, observer: warmer, repair: repairing });
   stack.use(proxy);
-  return { url: proxy.url, ended, warmer };
+  return { url: proxy.url, ended, warmer, upstream };
 }
 
 /** The facts that the real repairs read. */
@@ -336,6 +337,34 @@ describe("the server", () => {
     await nothing();
     await turn(url);
     await warmUp();
+  });
+});
+
+describe("several servers after a balancer", () => {
+  test("a warm-up goes to the server of its conversation", async () => {
+    const { url } = start();
+    const answered = say(url);
+    const real = await llama.next();
+    real.answer();
+    await answered;
+    const key = real.headers.get(CONVERSATION_HEADER);
+    expect(key).toBeString();
+    expect((await warmUp()).headers.get(CONVERSATION_HEADER)).toBe(key);
+  });
+
+  test("only the latest conversation is warmed: the slots are those of one server", async () => {
+    const { url, ended, upstream } = start();
+    for (const name of ["one", "two"])
+      upstream.replicas.note(undefined, new Headers({ "x-served-by": name }));
+    const first = say(url, { session: "s1" });
+    const asked = await llama.next();
+    await turn(url, { session: "s2" });
+    asked.answer({ prompt: 100, output: 20 });
+    await first;
+    (await warmUp()).answer();
+    await done(ended);
+    expect(ended).toMatchObject([{ session: "s2" }]);
+    await nothing();
   });
 });
 
