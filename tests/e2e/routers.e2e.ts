@@ -84,7 +84,8 @@ async function ask(origin: string, model: string, words: string): Promise<void> 
   ];
   const body = JSON.stringify({ model, max_tokens: 8, stream: true, system: WORDS, tools, messages });
   const answer = await fetch(`${origin}/v1/messages`, { method: "POST", body });
-  await answer.text();
+  const text = await answer.text();
+  if (answer.status !== 200) throw new Error(text);
 }
 
 async function totalsOf(server: LlamaServer): Promise<(number | undefined)[]> {
