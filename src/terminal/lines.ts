@@ -94,7 +94,7 @@ export class RequestLines implements Listener {
     if (quiet && !isDown) return;
     this.#flushRepeats();
     if (logFormat === "json") log.withTag("upstream").log("", { ...now });
-    else if (isDown) log.warn(`${formatServer(now)[0]}; requests fail until it does`);
+    else if (isDown) log.warn(`${formatServer(now)[0]}; requests get 502`);
     else this.#addServer(formatServer(now));
   }
 
