@@ -1,12 +1,12 @@
 import { expect } from "bun:test";
 import { textOf } from "../../src/rewrite/scan.ts";
 import { byteSpans } from "../../src/rewrite/text-offsets.ts";
-import { randomText, serialise } from "../support/json.ts";
+import { randomText, serialize } from "../support/json.ts";
 import { property } from "../support/seeded.ts";
 
 property("each part of a text is found in the bytes of its string, whatever the escapes", 1_000, (random) => {
   const parts = random.some(1, 6, () => randomText(random));
-  const json = serialise(parts.join(""), random, () => false).trim();
+  const json = serialize(parts.join(""), random, () => false).trim();
   const bytes = Buffer.from(`{"a": ${json}}`);
   const value = { start: '{"a": '.length, end: bytes.length - 1 };
   const spans = byteSpans(bytes, value, indicesOf(parts));

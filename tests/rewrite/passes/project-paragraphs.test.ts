@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type Json, randomText, serialise } from "../../support/json.ts";
+import { type Json, randomText, serialize } from "../../support/json.ts";
 import { property, type Random } from "../../support/seeded.ts";
 import { expectUnchanged, FOLD, OPENAI, rewriteChecked, type Setup, STRICT } from "../checked.ts";
 
@@ -214,7 +214,7 @@ property("nothing is lost, nothing else changes, whatever the escapes", 300, (ra
     n: randomText(random),
   };
   const { body, notes } = rewriteChecked(
-    serialise(value, random, () => false),
+    serialize(value, random, () => false),
     MOVE,
   );
   const out = JSON.parse(Buffer.from(body).toString());
