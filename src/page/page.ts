@@ -10,6 +10,7 @@ import { EMPTY, type PageState, withRequest, withRunning, withSnapshot, withWarm
 import { Timeline } from "./timeline.ts";
 import { shareTrend, speedTrend } from "./trend.ts";
 import { showWarmUps } from "./warm-ups.ts";
+import { showWaste } from "./waste.ts";
 
 let state: PageState = EMPTY;
 let isDue = false;
@@ -59,6 +60,7 @@ function show(): void {
   showCharts();
   timeline.show(itemsOf(state));
   showRecent(state.records);
+  showWaste(state.totals);
   byId("version").textContent = `version ${state.version}`;
 }
 

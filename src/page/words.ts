@@ -1,4 +1,5 @@
 import { duration, grouped, percent } from "../format/numbers.ts";
+import type { Cause } from "../report/cause.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Running } from "../report/running.ts";
 import type { Item } from "./layout.ts";
@@ -31,17 +32,18 @@ export function sender({ agent, endpoint }: Item): string {
   return agent === "side" ? "side request" : (agent ?? endpoint);
 }
 
-/** How it ended, or the state of a running request. */
+/** How it ended and why known tokens were evaluated again, or the state of a running request. */
 export function ending(item: Item): string {
   if (!("outcome" in item)) return item.state;
-  const { status, outcome, error_type } = item;
+  const { status, outcome, error_type, cause } = item;
   const words = {
     complete: undefined,
     unreachable: "upstream unreachable",
     broken: "connection broken",
     client_gone: "client gone",
   };
-  return [status, words[outcome], error_type].filter((part) => part !== undefined).join(", ");
+  const parts = [status, words[outcome], error_type, cause?.text.split("; ")[0]];
+  return parts.filter((part) => part !== undefined).join(", ");
 }
 
 export function isFailed(item: Item): boolean {
@@ -80,7 +82,14 @@ function finishedFacts(record: RequestRecord): readonly Fact[] {
     ["added by proxy", time(record.added_ms)],
     ["model", record.model],
     ["status", ending(record)],
+    ["cause", record.cause && causeText(record.cause)],
   ]);
+}
+
+/** `likely: tools +2: …; ENABLE_TOOL_SEARCH=false …, about 2 040 tokens, 1.2 s` */
+function causeText({ certain, text, tokens: count, estimate, seconds }: Cause): string {
+  const price = [`${estimate ? "about " : ""}${grouped(count)} tokens`, seconds && duration(seconds)];
+  return `${certain ? "" : "likely: "}${text} (${price.filter(Boolean).join(", ")})`;
 }
 
 function runningFacts({ progress, model, state }: Running): readonly Fact[] {
