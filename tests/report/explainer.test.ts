@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { Difference } from "../../src/prefix/difference.ts";
 import { freeBody } from "../../src/proxy/body.ts";
 import { Explainer } from "../../src/report/explainer.ts";
 import { Failures } from "../../src/report/failures.ts";
@@ -15,7 +16,7 @@ const FIRST: Body = { tools: [tool("Bash")], messages: [user(words("secret", 3_0
 const NEXT: Body = { ...FIRST, messages: [...FIRST.messages!, assistant("a"), user("b")] };
 
 /** A server whose process may be replaced by a later one. */
-function given() {
+function given(onDifference?: (found: Difference) => void) {
   const state = { start: 1000, asked: 0 };
   const server = Bun.serve({
     port: 0,
@@ -31,6 +32,7 @@ function given() {
     witness: new Witness(upstream),
     speed: () => 1000,
     replicaOf: () => undefined,
+    onDifference,
   });
   const recorder = new Recorder(new Failures(), explainer);
   const records: RequestRecord[] = [];
@@ -104,4 +106,15 @@ test("a request is compared with the one before, section by section, without a w
   ]);
   expect(JSON.stringify(view)).not.toContain("secret1");
   expect(one.explainer.view(3)).toBeUndefined();
+});
+
+test("the text of a difference is shown only to those who ask for it", async () => {
+  const shown: Difference[] = [];
+  await using one = given((found) => shown.push(found));
+  await one.serve(FIRST, 0, 9_000);
+  await one.serve({ ...NEXT, tools: [tool("Bash", "Runs commands")] }, 10, 9_000);
+  await one.recorder.settled();
+  expect(shown.length).toBe(1);
+  expect(shown[0]?.after).toContain("Runs commands");
+  expect(shown[0]?.before).toContain("What Bash does");
 });
