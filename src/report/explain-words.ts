@@ -39,11 +39,11 @@ export function changePhrase(comparison: Comparison, cached: number, earlier: Ea
   const at = `message ${messages.equal + 1}`;
   switch (messages.kind) {
     case "edited":
-    case "replaced":
       return { id: "message_edited", phrase: `${at} edited`, isClear: true };
     case "dropped":
       return { id: "messages_dropped", phrase: `${messages.gone} messages dropped at ${at}`, isClear: true };
     case "compacted":
+    case "replaced":
       return { id: "compacted", phrase: "conversation compacted", isClear: true };
     case "rewound":
       return { id: "rewound", phrase: `history rewound to ${at}`, isClear: true };

@@ -7,7 +7,8 @@ export interface Message {
 }
 
 export interface Request {
-  readonly session: string;
+  /** Clients other than Claude Code have none. */
+  readonly session?: string | undefined;
   readonly agentId?: string;
   readonly model: string;
   readonly system: readonly string[];
