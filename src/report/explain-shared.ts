@@ -6,6 +6,8 @@ export interface Earlier {
   readonly comparison: Comparison;
   /** Tokens of its prompt. */
   readonly tokens: number;
+  /** The server counted them; else they are an estimate. */
+  readonly isCounted: boolean;
   /** Bytes of its outline. */
   readonly bytes: number;
   /** Of its conversation, in order; its own is the last one. */
@@ -23,7 +25,7 @@ export interface SharedTokens {
 /** Exact where the earlier request is a beginning of the later one, else estimated by length from the prompts that the server has counted. */
 export function sharedTokens(earlier: Earlier): SharedTokens {
   const { comparison, tokens, bytes } = earlier;
-  if (isExtension(comparison)) return { low: tokens, high: tokens, exact: true };
+  if (isExtension(comparison)) return { low: tokens, high: tokens, exact: earlier.isCounted };
   if (comparison.tools || comparison.system) {
     const perByte = tokens / Math.max(1, bytes);
     const orders = Object.values(comparison.shared).map((shared) => shared * perByte);

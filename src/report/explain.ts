@@ -116,8 +116,11 @@ function started(situation: Situation, nearest: NonNullable<Situation["nearest"]
 }
 
 /** What was evaluated although it was known. */
-function wasteOf({ prompt, cached, evaluated, bytes }: Situation, { comparison, tokens }: Earlier): Cost {
-  if (isExtension(comparison)) return cost(Math.min(evaluated, tokens - cached));
+function wasteOf(
+  { prompt, cached, evaluated, bytes }: Situation,
+  { comparison, tokens, isCounted }: Earlier,
+): Cost {
+  if (isExtension(comparison)) return cost(Math.min(evaluated, tokens - cached), !isCounted);
   const fresh = (comparison.newBytes * prompt) / Math.max(1, bytes);
   return cost(Math.max(0, evaluated - fresh), true);
 }

@@ -3,7 +3,7 @@ import { outlineOf } from "../prefix/outline.ts";
 import { type SectionView, sectionViews } from "../prefix/sections.ts";
 import { hasImages, loopStart } from "../prefix/spoken.ts";
 import type { ClientRequest } from "../request/request.ts";
-import { type Outlined, Outlines } from "../session/outlines.ts";
+import { type Outlined, Outlines, type Sender } from "../session/outlines.ts";
 import type { Testimony, Witness } from "../upstream/witness.ts";
 import type { Cause } from "./cause.ts";
 import { causeOf, isLost, type Situation } from "./explain.ts";
@@ -28,6 +28,8 @@ export interface ExplainerSettings {
   readonly witness: Witness;
   /** Evaluated tokens per second in this run. */
   readonly speed: () => number | undefined;
+  /** The server that answered last, by the key of a conversation. */
+  readonly replicaOf: (key: string | undefined) => string | undefined;
 }
 
 /** Joins what two requests share with what the server had of it, and finds the cause of what was evaluated again. */
@@ -35,6 +37,8 @@ export class Explainer {
   readonly #settings: ExplainerSettings;
   readonly #outlines = new Outlines();
   readonly #running = new Set<number>();
+  /** Which server answered each conversation last, where a balancer names it. */
+  readonly #servers = new Map<number, string>();
   readonly #compared: Compared[] = [];
 
   constructor(settings: ExplainerSettings) {
@@ -42,18 +46,13 @@ export class Explainer {
   }
 
   /** Makes the outline of a request. To be called after it was sent, so that no client waits for it. Ids must count up. */
-  sent(
-    id: number,
-    { endpoint, session, agent, agent_id }: ClientRequest,
-    body: Uint8Array,
-    sentAt: number,
-  ): void {
+  sent(id: number, client: ClientRequest, body: Uint8Array, sentAt: number): void {
     this.#running.add(id);
     this.#settings.witness.sent();
+    const { endpoint } = client;
     const outline = endpoint && outlineOf(body, endpoint.shape);
     if (!outline) return;
-    const caller = { ...(session && { session }), ...(agent && { agent }), ...(agent_id && { agent_id }) };
-    this.#outlines.add(id, caller, outline, sentAt);
+    this.#outlines.add(id, senderOf(client), outline, sentAt);
   }
 
   /** To be called once per request, when it has ended. */
@@ -62,18 +61,21 @@ export class Explainer {
     if (this.#running.delete(record.id)) witness.ended(record.evaluated_tokens);
     const own = this.#outlines.get(record.id);
     const { prompt_tokens: prompt, cached_tokens: cached, evaluated_tokens: evaluated } = record;
-    if (!own || prompt === undefined) return { cause: undefined };
+    if (!own || (prompt === undefined && !isAnswered(record))) return { cause: undefined };
     const earlier = this.#outlines.previous(own) ?? this.#outlines.nearest(own);
     this.#note({ record, own, ...(earlier && { earlier }) });
     const situation =
-      cached === undefined || evaluated === undefined
+      prompt === undefined || cached === undefined || evaluated === undefined
         ? undefined
         : this.#situation(own, { prompt, cached, evaluated });
+    const isElsewhere = this.#changesServer(own);
     this.#outlines.count(record.id, prompt);
     if (!situation) return { cause: undefined };
     const cause = causeOf(situation);
     if (!earlier || !isLost(situation)) return { cause };
-    const later = witness.testify(earlier.sentAt).then((server) => causeOf({ ...situation, server }));
+    const later = witness.testify(earlier.sentAt).then((server) => {
+      return causeOf({ ...situation, server: isElsewhere ? { ...server, replica: true } : server });
+    });
     return { cause, later };
   }
 
@@ -97,6 +99,17 @@ export class Explainer {
 
   // --- internal ---
 
+  /** Notes which server answered, and returns whether it is another one than before. */
+  #changesServer({ conversation, caller }: Outlined): boolean {
+    const server = this.#settings.replicaOf(caller.key);
+    const before = this.#servers.get(conversation);
+    if (server === undefined) return false;
+    this.#servers.delete(conversation);
+    this.#servers.set(conversation, server);
+    for (const oldest of this.#servers.keys()) if (this.#servers.size > KEPT) this.#servers.delete(oldest);
+    return before !== undefined && before !== server;
+  }
+
   #note(compared: Compared): void {
     this.#compared.push(compared);
     if (this.#compared.length > KEPT) this.#compared.shift();
@@ -106,36 +119,46 @@ export class Explainer {
     const previous = this.#outlines.previous(own);
     const nearest = previous ? undefined : this.#outlines.nearest(own);
     const earlier = previous ?? nearest;
+    const perByte = figures.prompt / Math.max(1, own.outline.bytes);
     return {
       ...figures,
       bytes: own.outline.bytes,
       agent: own.caller.agent,
       model: own.outline.model,
-      previous: previous && earlierOf(previous, own),
+      previous: previous && earlierOf(previous, own, perByte),
       nearest: nearest && {
-        ...earlierOf(nearest, own),
+        ...earlierOf(nearest, own, perByte),
         session: nearest.caller.session,
         isSameSession: nearest.caller.session === own.caller.session,
       },
       loopStart: previous && loopStart(previous.outline, own.outline),
       hasImages: previous && hasImages(previous.outline),
       server: UNKNOWN,
-      between: earlier ? this.#between(earlier, own) : [],
+      between: earlier ? this.#between(earlier, own, perByte) : [],
       speed: this.#settings.speed(),
     };
   }
 
-  #between(earlier: Outlined, own: Outlined): Situation["between"] {
+  #between(earlier: Outlined, own: Outlined, perByte: number): Situation["between"] {
     return this.#outlines.between(earlier, own).map((other) => ({
       session: other.caller.session,
       agent: other.caller.agent,
       model: other.outline.model,
-      shared: sharedTokens(earlierOf(other, own)),
+      shared: sharedTokens(earlierOf(other, own, perByte)),
     }));
   }
 }
 
 // --- internal ---
+
+function senderOf({ session, agent, agent_id, conversation }: ClientRequest): Sender {
+  return {
+    ...(session && { session }),
+    ...(agent && { agent }),
+    ...(agent_id && { agent_id }),
+    ...(conversation && { key: conversation }),
+  };
+}
 
 interface Compared {
   readonly record: RequestRecord;
@@ -148,8 +171,18 @@ const KEPT = 32;
 
 const UNKNOWN: Testimony = {};
 
-/** The length of a prompt that was never counted is unknown; its bytes, at the usual four a token, are close enough to tell what it shares. */
-function earlierOf({ outline, marks = [] }: Outlined, own: Outlined): Earlier {
-  const tokens = marks.at(-1)?.tokens ?? Math.round(outline.bytes / 4);
-  return { comparison: compare(outline, own.outline), tokens, bytes: outline.bytes, marks };
+/** Some answers have no figures; the prompt was evaluated all the same. */
+function isAnswered({ outcome, status }: RequestRecord): boolean {
+  return outcome === "complete" && status === 200;
+}
+
+/** A prompt that was not counted is estimated by length, rather too short than too long: no plain turn must look like a loss. */
+function earlierOf({ outline, marks = [], tokens }: Outlined, own: Outlined, perByte: number): Earlier {
+  return {
+    comparison: compare(outline, own.outline),
+    tokens: tokens ?? Math.round(outline.bytes * perByte * 0.9),
+    isCounted: tokens !== undefined,
+    bytes: outline.bytes,
+    marks,
+  };
 }

@@ -48,6 +48,7 @@ export class Report {
     this.#explainer = new Explainer({
       witness: this.#witness,
       speed: () => prefillSpeed(this.totals),
+      replicaOf: (key) => upstream.replicas.of(key),
     });
     this.#recorder = new Recorder(failures, this.#explainer, (record) => this.#withCost(record));
     this.server = new ServerWatch(upstream, (now, isFirst) => {

@@ -11,18 +11,25 @@ export interface Mark {
   readonly tokens: number;
 }
 
+/** Who sent a request, and what balancers know its conversation by. */
+export interface Sender extends Caller {
+  readonly key?: string;
+}
+
 /** A forwarded request. */
 export interface Outlined {
   /** Counts up in order of sending. */
   readonly id: number;
-  readonly caller: Caller;
+  readonly caller: Sender;
   readonly outline: Outline;
   /** `performance.now()` when it was sent. */
   readonly sentAt: number;
   /** The id of the conversation's first request that is remembered. */
   readonly conversation: number;
-  /** Known once it has been answered: the prompts of its conversation, its own last. */
+  /** Once it has been answered: the counted prompts of its conversation, its own last if the server counted it. */
   readonly marks?: readonly Mark[];
+  /** Tokens of its prompt, if the server counted them: it leaves them out where an answer has no text. */
+  readonly tokens?: number;
 }
 
 /** Beyond either bound the oldest outline is forgotten. */
@@ -47,7 +54,7 @@ export class Outlines {
   }
 
   /** Adds a request when it is sent; ids must count up. */
-  add(id: number, caller: Caller, outline: Outline, sentAt: number): Outlined {
+  add(id: number, caller: Sender, outline: Outline, sentAt: number): Outlined {
     const conversation = this.#conversationOf(caller, outline) ?? id;
     const entry = { id, caller, outline, sentAt, conversation };
     this.#entries.set(id, entry);
@@ -59,15 +66,20 @@ export class Outlines {
     return this.#entries.get(id);
   }
 
-  /** Notes the length of an answered request's prompt, and forgets older requests of its conversation. */
-  count(id: number, tokens: number): void {
+  /** Notes that a request was answered, with the length of its prompt if that is known, and forgets older ones of its conversation. */
+  count(id: number, tokens: number | undefined): void {
     const entry = this.#entries.get(id);
     if (!entry) return;
     const previous = this.previous(entry);
     const { outline } = entry;
-    const own: Mark = { messages: outline.messages.length, bytes: outline.bytes, tokens };
+    const size = { messages: outline.messages.length, bytes: outline.bytes };
+    const own: Mark[] = tokens === undefined ? [] : [{ ...size, tokens }];
     const kept = previous ? marksKept(previous, compare(previous.outline, outline)) : [];
-    this.#entries.set(id, { ...entry, marks: [...kept, own].slice(-MAX_MARKS) });
+    this.#entries.set(id, {
+      ...entry,
+      marks: [...kept, ...own].slice(-MAX_MARKS),
+      ...(tokens !== undefined && { tokens }),
+    });
     for (const old of this.#entries.values())
       if (old.conversation === entry.conversation && old.id < id && old.marks) this.#entries.delete(old.id);
   }

@@ -94,7 +94,7 @@ export class RequestLines implements Listener {
     if (quiet && !isDown) return;
     this.#flushRepeats();
     if (logFormat === "json") log.withTag("upstream").log("", { ...now });
-    else if (isDown) log.warn(`${formatServer(now)[0]}; requests fail until it does`);
+    else if (isDown) log.warn(`${formatServer(now)[0]}; requests get 502`);
     else this.#addServer(formatServer(now));
   }
 
@@ -145,11 +145,13 @@ export class RequestLines implements Listener {
 
   #flushRepeats(): void {
     const words = this.#repeats.take();
-    if (words !== undefined) this.#continuation(words);
+    if (words === undefined) return;
+    this.#continuation(words);
+    if (this.showsProgress) this.#draw();
   }
 
   #continuation(text: string): void {
-    // In a file nothing is cut: there it costs no screen.
+    // In a file one event is one line, for grep.
     const { output } = this.#settings;
     const style = output.isTerminal ? this.#style : { ...this.#style, columns: Number.POSITIVE_INFINITY };
     output.line(formatContinuation(text, style));

@@ -1,25 +1,17 @@
 /** Breaks of the cache that are induced on real servers: each gets its cause, and plain turns get none. */
 import { afterAll, expect, test } from "bun:test";
 import type { ModelKind } from "./setup/models.ts";
-import { BREAKS, type Break, nextTurn, plainRequest, type Request } from "./support/breaks.ts";
+import { BREAKS, type Break, nextTurn, plainRequest, type Request, type Stage } from "./support/breaks.ts";
+import { type Explained, lastCause } from "./support/causes.ts";
 import { type LlamaServer, type LlamaSettings, startLlamaServer } from "./support/llama-server.ts";
 import { startProxy } from "./support/proxy.ts";
+import { listen } from "./support/recording.ts";
 import { table } from "./support/table.ts";
 
-interface Cause {
-  readonly id: string;
-  readonly certain: boolean;
-  readonly tokens: number;
-  readonly text: string;
-}
-
-interface Row {
+interface Row extends Explained {
   readonly where: string;
   readonly title: string;
   readonly expected: readonly string[];
-  readonly cause: Cause | undefined;
-  readonly cached?: number | undefined;
-  readonly evaluated?: number | undefined;
 }
 
 interface Case {
@@ -32,6 +24,8 @@ interface Case {
 }
 
 const EVERYWHERE = BREAKS.filter(({ needs }) => needs === undefined);
+/** Models that go back to checkpoints take twice as long. */
+const COSTLY = EVERYWHERE.filter(({ expected }) => expected[0] !== "none");
 const withNeed = (need: Break["needs"]) => BREAKS.filter(({ needs }) => needs === need);
 const NO_RAM: LlamaSettings = { cache_ram_mib: 0 };
 
@@ -49,9 +43,9 @@ const CASES: readonly Case[] = [
     template: "Qwen3.5-4B",
     stream: true,
     settings: {},
-    breaks: [...EVERYWHERE, ...withNeed("thinking")],
+    breaks: [...COSTLY, ...withNeed("thinking")],
   },
-  { kind: "swa", template: "Qwen3-Coder", stream: true, settings: {}, breaks: EVERYWHERE },
+  { kind: "swa", template: "Qwen3-Coder", stream: true, settings: {}, breaks: COSTLY },
   ...(["dense", "hybrid", "swa"] as const).map((kind): Case => {
     return {
       kind,
@@ -70,6 +64,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
+const FIRST = "first request";
 const rows: Row[] = [];
 let stories = 0;
 
@@ -77,9 +72,50 @@ for (const one of CASES) {
   const where = `${one.kind}, ${one.template}, ${one.stream ? "stream" : "JSON"}`;
   test(`${where}: every break has its cause`, async () => {
     await using server = await startLlamaServer(one.kind, `${one.template}.jinja`, one.settings);
-    for (const each of one.breaks) rows.push(...(await tell(each, server, one.stream, where)));
+    const setting = { where, server, origin: server.origin, stream: one.stream, swap: noSwap };
+    for (const each of one.breaks) rows.push(...(await tell(each, setting)));
+    expectCauses(where);
   }, 300_000);
 }
+
+test("another model on the same port", async () => {
+  const where = "dense, then hybrid";
+  await using first = await startLlamaServer("dense", "Qwen3-Coder.jinja");
+  const servers: LlamaServer[] = [];
+  const swap = async () => {
+    await first.kill();
+    const port = Number(new URL(first.origin).port);
+    servers.push(await startLlamaServer("hybrid", "Qwen3-Coder.jinja", { port }));
+  };
+  const setting = { where, server: first, origin: first.origin, stream: true, swap };
+  for (const each of withNeed("another model")) rows.push(...(await tell(each, setting)));
+  for (const server of servers) await server[Symbol.asyncDispose]();
+  expectCauses(where);
+}, 300_000);
+
+test("two servers after a balancer that takes turns", async () => {
+  const where = "dense, two servers";
+  await using one = await startLlamaServer("dense", "Qwen3-Coder.jinja");
+  // The start time, by which servers are told apart, is in whole seconds.
+  await Bun.sleep(1_100);
+  await using other = await startLlamaServer("dense", "Qwen3-Coder.jinja");
+  const turns = { prompts: 0, questions: 0 };
+  await using balancer = listen(async (request) => {
+    const { pathname, search } = new URL(request.url);
+    // Both servers get the first turn's prompt, so that only the last turn is lost: the first, first, and second server.
+    const isPrompt = pathname.endsWith("/messages");
+    const next = isPrompt ? Math.floor(turns.prompts++ / 2) : turns.questions++;
+    const { origin } = [one, other][next % 2]!;
+    return await fetch(`${origin}${pathname}${search}`, {
+      method: request.method,
+      headers: request.headers,
+      ...(request.body && { body: await request.arrayBuffer() }),
+    });
+  });
+  const setting = { where, server: one, origin: balancer.origin, stream: true, swap: noSwap };
+  for (const each of withNeed("two servers")) rows.push(...(await tell(each, setting)));
+  expectCauses(where);
+}, 300_000);
 
 afterAll(() => {
   const isRight = ({ expected, cause }: Row) => expected.includes(cause?.id ?? "none");
@@ -101,24 +137,47 @@ afterAll(() => {
   console.log(
     `\n${table(["Server", "Break", "cached", "evaluated", "expected", "cause", "", "tokens", ""], cells)}\n`,
   );
-  const breaks = rows.filter(({ expected }) => expected[0] !== "none");
-  const wrong = rows.filter((row) => !isRight(row));
+  const count = (some: readonly Row[]) => `${some.filter(isRight).length} of ${some.length}`;
+  const plain = rows.filter(({ expected }) => expected[0] === "none");
+  const first = rows.filter(({ title }) => title === FIRST);
+  const breaks = rows.filter((row) => !plain.includes(row) && !first.includes(row));
+  const wronglyProven = rows.filter((row) => !isRight(row) && row.cause?.certain);
   console.log(
-    `${breaks.length} breaks, ${breaks.filter(isRight).length} right; ${rows.length - breaks.length} plain turns, ${wrong.filter(({ expected }) => expected[0] === "none").length} with a cause`,
+    `right: ${count(breaks)} breaks, ${count(first)} first requests, ${count(plain)} plain turns without a cause; ${wronglyProven.length} wrong ones proven`,
   );
 });
 
 // --- internal ---
 
-/** One conversation with a plain next turn and a break, before a proxy of its own. */
-async function tell(each: Break, server: LlamaServer, stream: boolean, where: string): Promise<Row[]> {
-  await using proxy = await startProxy(server.origin);
+interface Setting {
+  readonly where: string;
+  readonly server: LlamaServer;
+  /** What the proxy forwards to. */
+  readonly origin: string;
+  readonly stream: boolean;
+  readonly swap: Stage["swap"];
+}
+
+async function noSwap(): Promise<void> {
+  throw new Error("this server has one model");
+}
+
+/** No row with another cause than the expected one, and none marked as proven that is wrong. */
+function expectCauses(where: string): void {
+  const wrong = rows.filter((row) => row.where === where && !row.expected.includes(row.cause?.id ?? "none"));
+  expect(wrong.map(({ title, cause }) => `${title}: ${cause?.id}`)).toEqual([]);
+}
+
+/** One conversation with a plain next turn and a break, through a proxy of its own. */
+async function tell(each: Break, { where, server, origin, stream, swap }: Setting): Promise<Row[]> {
+  await using proxy = await startProxy(origin, "--warm", "off", "--tools", "keep");
   stories += 1;
   const name = `tale${stories}`;
   const send = (request: Request) => post(proxy.origin, request, stream);
-  const stage = {
+  const stage: Stage = {
     server,
     name,
+    swap,
     send,
     sendDirectly: (request: Request) => post(server.origin, request, stream),
   };
@@ -128,7 +187,7 @@ async function tell(each: Break, server: LlamaServer, stream: boolean, where: st
   };
   const first = (each.first ?? plainRequest)(name);
   await send(first);
-  await note("first request", ["first_request"]);
+  await note(FIRST, ["first_request"]);
   const second = nextTurn(first);
   await send(second);
   await note("plain next turn", ["none"]);
@@ -160,13 +219,4 @@ async function post(origin: string, request: Request, stream: boolean): Promise<
   } as RequestInit);
   const text = await answer.text();
   if (answer.status !== 200) throw new Error(`status ${answer.status}: ${text.slice(0, 300)}`);
-}
-
-async function lastCause(origin: string): Promise<Pick<Row, "cause" | "cached" | "evaluated">> {
-  const answer = await fetch(`${origin}/cache-proxy/stats.json`);
-  const { requests } = (await answer.json()) as {
-    requests: { cause?: Cause; cached_tokens?: number; evaluated_tokens?: number }[];
-  };
-  const last = requests.at(-1);
-  return { cause: last?.cause, cached: last?.cached_tokens, evaluated: last?.evaluated_tokens };
 }

@@ -54,8 +54,9 @@ test("what failed, what a client that left has cost, and where the time went", (
     { ...bare, status: 500 },
   ]);
   expect(summary).toContain(
-    "  failed     14: 9 unreachable, 1 broken, 1 left after 1 min 39 s, 1 too long, 1 while loading, 1 refused with an error (28 672 tokens evaluated for nobody)\n",
+    "  failed     14: 9 unreachable, 1 broken, 1 left after 1 min 39 s, 1 too long, 1 while loading, 1 refused with an error\n",
   );
+  expect(summary).toContain("  abandoned  28 672 tokens evaluated for clients that left\n");
   expect(summary).toContain("  time       queued 2 s, prefill 1 min 49 s, answering 8 s\n");
   expect(summary).toMatch(/costliest\n.*28 672 evaluated, client left after 1 min 39 s\n/);
 });
@@ -65,6 +66,31 @@ test("one is not many", () => {
   expect(summaryOf([one])).toContain(
     "1 request, 1 prompt token\n  warm turns 100.0 % cached\n  cached     1 token (100.0 %)\n",
   );
+});
+
+test("warm turns are apart from cold starts, and every cause has its cost, most costly first", () => {
+  const cause = { certain: true, text: "" };
+  const records: RequestRecord[] = [
+    {
+      ...FULL,
+      cached_tokens: 0,
+      evaluated_tokens: 900,
+      cause: { ...cause, id: "first_request", tokens: 900 },
+    },
+    { ...FULL, cached_tokens: 3000, evaluated_tokens: 20 },
+    {
+      ...FULL,
+      cached_tokens: 0,
+      evaluated_tokens: 1100,
+      cause: { ...cause, id: "slot_taken", tokens: 1000 },
+    },
+  ];
+  const lines = summaryOf(records).split("\n");
+  expect(lines).toContain("  warm turns 75.0 % cached, 1 cold start");
+  expect(lines.slice(lines.indexOf("  cost by cause") + 1).slice(0, 2)).toEqual([
+    "    slot taken: 1 000 tokens in 1 request",
+    "    first request: 900 tokens in 1 request",
+  ]);
 });
 
 test("without cached tokens nothing is claimed about them", () => {

@@ -77,14 +77,14 @@ describe("what differs from it is found", () => {
     ["a sleeping server", facts({ sleeping: true }), "server.loaded", "note", "--sleep-idle-seconds"],
     [
       "a small context",
-      { ...facts({ context: 8_192 }), ...env({ CLAUDE_CODE_MAX_CONTEXT_TOKENS: "8192" }) },
+      { ...facts({ context: 8_192 }), ...env({ CLAUDE_CODE_MAX_CONTEXT_TOKENS: undefined }) },
       "server.context",
       "problem",
       "--ctx-size",
     ],
     [
       "a tight context",
-      { ...facts({ context: 32_768 }), ...env({ CLAUDE_CODE_MAX_CONTEXT_TOKENS: "32768" }) },
+      { ...facts({ context: 49_152 }), ...env({ CLAUDE_CODE_MAX_CONTEXT_TOKENS: "49152" }) },
       "server.context",
       "note",
       "--ctx-size",
@@ -117,6 +117,13 @@ describe("what differs from it is found", () => {
       "client.tool-search",
       "note",
       "ENABLE_TOOL_SEARCH=false",
+    ],
+    [
+      "a client that believes in so little context that it compacts in every turn",
+      env({ CLAUDE_CODE_MAX_CONTEXT_TOKENS: "32768" }),
+      "client.context",
+      "problem",
+      "CLAUDE_CODE_MAX_CONTEXT_TOKENS=131072",
     ],
     [
       "a client that believes in more context",

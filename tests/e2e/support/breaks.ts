@@ -23,6 +23,8 @@ export interface Stage {
   readonly name: string;
   /** Sends a request through the proxy. */
   send(request: Request): Promise<void>;
+  /** Another model on the same port. */
+  swap(): Promise<void>;
   /** Sends a request to the server, past the proxy. */
   sendDirectly(request: Request): Promise<void>;
 }
@@ -36,7 +38,7 @@ export interface Break {
   /** Instead of a plain conversation. */
   readonly first?: (name: string) => Request;
   /** Only with servers that lose what they displace. */
-  readonly needs?: "no RAM cache" | "sleep" | "thinking";
+  readonly needs?: "no RAM cache" | "sleep" | "thinking" | "checkpoints" | "another model" | "two servers";
 }
 
 export function plainRequest(name: string): Request {
@@ -185,6 +187,119 @@ export const BREAKS: readonly Break[] = [
       await sendDirectly(plainRequest(`${name}y`));
       return nextTurn(turn);
     },
+  },
+  {
+    title: "a subagent took the only slot",
+    expected: ["slot_taken"],
+    needs: "no RAM cache",
+    async next(turn, { name, send }) {
+      await send({ ...plainRequest(`${name}sub`), session: turn.session, agentId: "agent-1" });
+      return nextTurn(turn);
+    },
+  },
+  {
+    title: "a subagent's first request",
+    expected: ["new_session"],
+    next: (turn, { name }) => ({
+      ...turn,
+      agentId: "agent-2",
+      system: [`You are a subagent of ${name}. ${words(`${name}sub`, 60)}`],
+      tools: turn.tools.slice(0, 3),
+      messages: [say(`Find it ${words("find", 80)}`)],
+    }),
+  },
+  {
+    title: "a tool changed, and a message edited",
+    expected: ["tools_changed"],
+    next: (turn) => {
+      const next = nextTurn(turn);
+      return {
+        ...next,
+        tools: turn.tools.with(1, toolOf("Edit", "other")),
+        messages: next.messages.with(2, say("pruned")),
+      };
+    },
+  },
+  {
+    title: "the same request again",
+    expected: ["none"],
+    next: (turn) => turn,
+  },
+  {
+    title: "texts wrapped in arrays, cache_control moved, and a long last message",
+    expected: ["none"],
+    next: (turn) => {
+      const next = nextTurn(turn, words("long", 300));
+      const wrapped = next.messages.map(({ role, content }, index) => ({
+        role,
+        content: [
+          { type: "text", text: content, ...(index % 2 && { cache_control: { type: "ephemeral" } }) },
+        ],
+      }));
+      return { ...next, messages: wrapped };
+    },
+  },
+  {
+    title: "a step of a tool loop",
+    expected: ["none"],
+    async next(turn, { send }) {
+      const loop = withLoop(turn);
+      await send({ ...loop, messages: loop.messages.slice(0, -2) });
+      return loop;
+    },
+  },
+  {
+    title: "a turn after a side request for a title",
+    expected: ["none"],
+    async next(turn, { send, name }) {
+      await send({
+        ...turn,
+        tools: [],
+        system: [`Title for ${name}`],
+        messages: [say(`Title: ${words("t", 60)}`)],
+      });
+      return nextTurn(turn);
+    },
+  },
+  {
+    title: "a session that is brought back from the RAM cache",
+    expected: ["none"],
+    async next(turn, { send, name }) {
+      await send(plainRequest(`${name}z`));
+      return nextTurn(turn);
+    },
+  },
+  {
+    title: "history rewound, where the model can only go back to a checkpoint",
+    expected: ["checkpoint", "rewound"],
+    needs: "checkpoints",
+    first: (name) => {
+      const plain = plainRequest(name);
+      return { ...plain, messages: [plain.messages[0]!, answer(words("long", 300)), say("go on")] };
+    },
+    async next(turn, { send }) {
+      const longer = nextTurn({
+        ...turn,
+        messages: [...turn.messages, answer(words("more", 300)), say("and on")],
+      });
+      await send(longer);
+      return { ...turn, messages: [...turn.messages.slice(0, 2), say("another way")] };
+    },
+  },
+  {
+    title: "another model on the same port",
+    expected: ["model_loaded"],
+    needs: "another model",
+    async next(turn, { swap }) {
+      await swap();
+      return nextTurn(turn);
+    },
+  },
+  {
+    title: "a balancer sent the turn to another server",
+    expected: ["another_replica"],
+    needs: "two servers",
+    next: (turn) => nextTurn(turn),
   },
   {
     title: "the server slept",
