@@ -223,9 +223,7 @@ describe("a change of the server", () => {
     const { lines: report, written } = lines({});
     report.server(lost);
     report.server(ready);
-    expect(written[0]).toBe(
-      "warning: the upstream does not answer (connection refused); requests get 502\n",
-    );
+    expect(written[0]).toBe("warning: the upstream does not answer (connection refused); requests get 502\n");
     expect(written[1]).toMatch(/^\d\d:\d\d:\d\d llama-server b10434, Qwen3 is ready\n$/);
     expect(written[2]).toBe("         └ 1 slot\n");
   });
