@@ -1,4 +1,5 @@
 import type { ConsolaInstance } from "consola/core";
+import pkg from "../package.json" with { type: "json" };
 import type { GuardSettings } from "./proxy/guard.ts";
 import { createRepairs } from "./proxy/repairs.ts";
 import { startProxy } from "./proxy/server.ts";
@@ -6,15 +7,21 @@ import { Failures } from "./report/failures.ts";
 import type { ProgressTimes } from "./report/progress.ts";
 import { Report } from "./report/report.ts";
 import { totalsView } from "./report/stats.ts";
+import { observeBoth } from "./request/observer.ts";
 import type { RewriteSettings } from "./rewrite/pass.ts";
 import { SessionMemory } from "./session/memory.ts";
 import { RequestLines } from "./terminal/lines.ts";
 import type { LogFormat } from "./terminal/log.ts";
 import type { Output } from "./terminal/output.ts";
 import { formatSummary, summaryFields } from "./terminal/summary.ts";
-import type { Address } from "./upstream/address.ts";
+import { formatWarmUp } from "./terminal/warm-up.ts";
+import { type Address, urlOf } from "./upstream/address.ts";
+import { Replicas } from "./upstream/replicas.ts";
 import { type Answer, Upstream } from "./upstream/upstream.ts";
 import type { ServerView } from "./upstream/watch.ts";
+import { Heads } from "./warm/heads.ts";
+import { WarmTotals } from "./warm/totals.ts";
+import { Warmer } from "./warm/warmer.ts";
 import { isInstance } from "./web/health.ts";
 import { Web } from "./web/web.ts";
 
@@ -22,10 +29,21 @@ export interface AppSettings extends GuardSettings, RewriteSettings {
   /** 0 takes a free one. */
   readonly port: number;
   readonly upstream: Address;
+  readonly warm: "auto" | "off";
+  /** Where the heads of prompts are kept; `undefined` keeps none. */
+  readonly headsFolder?: string | undefined;
+  /** In which a balancer names the server that answered. */
+  readonly replicaHeader: string;
   readonly logFormat: LogFormat;
+  /** `text` also shows the prompt's text around the first difference, on a terminal only. */
+  readonly explain?: "cause" | "text";
   readonly verbose: boolean;
   readonly quiet: boolean;
   readonly progressTimes?: Partial<ProgressTimes>;
+  /** Whether it runs until somebody stops it, and not just for one command; true if left out. */
+  readonly stays?: boolean;
+  /** Resolves when the upstream can take requests; for one that is known to be loading. Never rejects. */
+  readonly ready?: () => Promise<void>;
 }
 
 /** A running proxy with its report, its terminal lines and its pages. */
@@ -56,7 +74,7 @@ export interface App {
 export function startApp(settings: AppSettings, output: Output, log: ConsolaInstance): App {
   const saysMore = settings.verbose && !settings.quiet;
   const failures = new Failures((text) => saysMore && log.withTag("failure").log(`internal error: ${text}`));
-  const upstream = new Upstream(settings.upstream);
+  const upstream = new Upstream(settings.upstream, {}, new Replicas(settings.replicaHeader));
   const lines = new RequestLines({ ...settings, output, log });
   const report = new Report({
     upstream,
@@ -64,16 +82,28 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
     pageOpen: () => web.isWatched,
     progressWanted: () => lines.showsProgress || web.isWatched,
     progressTimes: settings.progressTimes,
+    onDifference:
+      settings.explain === "text" && lines.showsProgress ? (found) => lines.difference(found) : undefined,
   });
   const instance = crypto.randomUUID();
-  const web = new Web(report, instance);
+  const warmUps = new WarmTotals();
+  const identity = {
+    instance,
+    upstream: urlOf(settings.upstream),
+    version: pkg.version,
+    system_turns: settings.systemTurns,
+    tools: settings.tools,
+    stays: settings.stays ?? true,
+  };
+  const web = new Web(report, identity, warmUps);
   report.listen(lines);
   report.listen(web);
+  const warmer = settings.warm === "auto" ? startWarmer() : undefined;
   const proxy = startProxy({
     ...settings,
     upstream,
     repair: createRepairs(settings, upstream, new SessionMemory()),
-    observer: report.observer,
+    observer: warmer ? observeBoth(report.observer, warmer) : report.observer,
     own: web.own,
   });
   return {
@@ -97,6 +127,7 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
       return formatSummary(report.totals, report.costliest.list());
     },
     async stop() {
+      warmer?.close();
       // Closes the port first, so that no page reconnects; a page's stream would otherwise keep the proxy running.
       const stopped = proxy.stop();
       web.close();
@@ -104,9 +135,31 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
       report.close();
     },
     async kill() {
+      warmer?.close();
       web.close();
       report.close();
       await proxy.kill();
     },
   };
+
+  function startWarmer(): Warmer {
+    const { headsFolder } = settings;
+    return new Warmer({
+      upstream,
+      heads: headsFolder === undefined ? undefined : new Heads(headsFolder),
+      listener: {
+        started(warmUp) {
+          warmUps.started(warmUp);
+          report.warmUpStarted();
+          web.warmUpsChanged();
+        },
+        ended(warmUp, result) {
+          warmUps.ended(warmUp, result);
+          report.warmUpEnded(result.outcome === "complete" ? result.evaluated_tokens : undefined);
+          web.warmUpsChanged();
+          if (saysMore) log.withTag("warm-up").log(formatWarmUp(warmUp, result));
+        },
+      },
+    });
+  }
 }

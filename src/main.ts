@@ -1,7 +1,8 @@
 #!/usr/bin/env bun
+import type { CommandDef } from "citty";
+import { type CommandLine, readCommandLine } from "./cli/commands.ts";
 import { renderHelp } from "./cli/help.ts";
-import { command, type Options, readOptions, UsageError, version } from "./cli/options.ts";
-import { serve } from "./cli/serve.ts";
+import { UsageError, version } from "./cli/options.ts";
 import { foreign } from "./format/foreign.ts";
 import { Output } from "./terminal/output.ts";
 
@@ -9,15 +10,21 @@ import { Output } from "./terminal/output.ts";
 process.stderr.on("error", () => {});
 const output = new Output(process.stderr);
 
-/** Exit codes: 0 after a signal or a requested text, 1 when it cannot run, 2 for a usage error. */
+/**
+ * Exit codes: 0 after a signal or a requested text, 1 when it cannot run or doctor has found a problem, 2 for a usage error; `run` ends
+ * with the exit code of its command.
+ */
 process.exitCode = await main(process.argv.slice(2));
+
+type Runnable = Exclude<CommandLine, { name: "help" | "version" | "forget" }>;
 
 async function main(argv: readonly string[]): Promise<number> {
   try {
-    const options = readOptions(argv);
-    if (options === "version") return print(version);
-    if (options === "help") return print(await usage());
-    return await run(options);
+    const line = readCommandLine(argv);
+    if (line.name === "version") return print(version);
+    if (line.name === "help") return print(await usage(line.of, line.parent));
+    if (line.name === "forget") return print(await (await import("./cli/forget.ts")).forget());
+    return await start(line);
   } catch (error) {
     output.line(`cache-proxy: ${foreign((error as Error).message, 500)}`);
     return error instanceof UsageError ? 2 : 1;
@@ -25,18 +32,22 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 /** Ends the process: an unanswered question to the upstream must not delay the end by its timeout. */
-async function run(options: Options): Promise<never> {
-  const code = await serve(options, output);
+async function start(line: Runnable): Promise<never> {
+  const code = await runCommand(line);
   await output.flush();
   process.exit(code);
 }
 
-async function usage(): Promise<string> {
+/** Each command is loaded when it is needed: serving starts a little faster without the others. */
+async function runCommand(line: Runnable): Promise<number> {
+  if (line.name === "serve") return await (await import("./cli/serve.ts")).serve(line.options, output);
+  if (line.name === "run") return await (await import("./cli/run/run.ts")).run(line.options, output);
+  return await (await import("./cli/doctor/doctor.ts")).doctor(line.options, output);
+}
+
+async function usage(of: CommandDef, parent: CommandDef | undefined): Promise<string> {
   const { isTTY, columns } = process.stdout;
-  return await renderHelp(command, {
-    columns: columns || 80,
-    color: isTTY && !process.env.NO_COLOR,
-  });
+  return await renderHelp(of, { columns: columns || 80, color: isTTY && !process.env.NO_COLOR }, parent);
 }
 
 function print(text: string): number {

@@ -5,7 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { at, machine, type Summary } from "./figures.ts";
+import { at, machine, printTable, round, type Summary } from "./figures.ts";
 import { claudeCodeBody } from "./fixtures.ts";
 import { startPart } from "./part.ts";
 import { type Peer, startPeers } from "./peers.ts";
@@ -36,7 +36,7 @@ export async function benchForward(requests: number): Promise<Summary> {
     summary[peer.name]!.resident_mb = Math.round(peer.residentMb());
     summary[peer.name]!.start_ms = round(peer.startMs);
   }
-  print(summary);
+  printTable(summary);
   for (const peer of peers) await peer.stop();
   upstream.child.kill();
   return summary;
@@ -114,19 +114,6 @@ async function addThroughput(
       const text = await new Response(child.stdout).text();
       summary[name]![`rps_${connections}`] = Math.round(Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]));
     }
-}
-
-function print(summary: Rows): void {
-  const columns = [...new Set(Object.values(summary).flatMap((row) => Object.keys(row)))];
-  console.log(["".padEnd(20), ...columns].join("  "));
-  for (const [name, row] of Object.entries(summary)) {
-    const cells = columns.map((column) => String(row[column] ?? "").padStart(column.length));
-    console.log([name.padEnd(20), ...cells].join("  "));
-  }
-}
-
-function round(value: number): number {
-  return Math.round(value * 1_000) / 1_000;
 }
 
 if (import.meta.main) await benchForward(Number(process.argv[2] ?? 1_000));

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../tests/support/port.ts";
 
 /** A proxy that runs in a process of its own between a client and an upstream. */
 export interface Peer {
@@ -102,14 +102,6 @@ async function untilAnswering(origin: string): Promise<void> {
     if (status === 200) return;
   }
   throw new Error(`nothing answers at ${origin}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** One process, nothing buffered, connections to the upstream kept. */

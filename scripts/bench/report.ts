@@ -121,7 +121,14 @@ function serveProxy(kind: "plain" | "report", origin: string): void {
   const log = createLog(output, "text");
   const upstream = new Upstream({ origin, basePath: "" });
   const report = new Report({ upstream, failures: new Failures(), progressWanted: () => web.isWatched });
-  const web = new Web(report, "bench");
+  const web = new Web(report, {
+    instance: "bench",
+    version: "0",
+    system_turns: "fold",
+    tools: "stable",
+    upstream: "",
+    stays: true,
+  });
   report.listen(new RequestLines({ output, log, logFormat: "text", quiet: false, verbose: false }));
   report.listen(web);
   const proxy = startProxy({

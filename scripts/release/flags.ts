@@ -1,5 +1,5 @@
-import type { ArgDef, ArgsDef } from "citty";
-import { command } from "../../src/cli/options.ts";
+import type { ArgDef, ArgsDef, CommandDef } from "citty";
+import { command } from "../../src/cli/commands.ts";
 
 /** A command-line flag, for the man page and the completions. */
 export interface Flag {
@@ -17,6 +17,22 @@ export interface Flag {
 /** Returns the flags of the command's definition, in its order, so that the documents match `--help`. */
 export function readFlags(args: ArgsDef = command.args as ArgsDef): Flag[] {
   return Object.entries(args).map(([name, arg]) => readFlag(name, arg));
+}
+
+/** A subcommand, for the man page and the completions. */
+export interface Subcommand {
+  readonly name: string;
+  readonly description: string;
+  readonly flags: readonly Flag[];
+}
+
+/** Returns the subcommands of the command's definition, in its order. */
+export function readSubcommands(): Subcommand[] {
+  return Object.entries(command.subCommands as Record<string, CommandDef>).map(([name, { meta, args }]) => ({
+    name,
+    description: (meta as { description: string }).description,
+    flags: readFlags(args as ArgsDef),
+  }));
 }
 
 // --- internal ---

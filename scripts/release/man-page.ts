@@ -1,4 +1,4 @@
-import { type Flag, readFlags } from "./flags.ts";
+import { type Flag, readFlags, readSubcommands, type Subcommand } from "./flags.ts";
 
 /** What the man page says beyond the command's definition. */
 export interface ManPageFacts {
@@ -21,6 +21,14 @@ export function manPage(facts: ManPageFacts, flags: readonly Flag[] = readFlags(
     ".Sh SYNOPSIS",
     ".Nm",
     ...flags.map((flag) => `.Op ${flagMacro(flag)}${flag.repeatable ? " Ns No ..." : ""}`),
+    ".Nm",
+    ".Cm run",
+    ".Op Ar options",
+    ".Fl -",
+    ".Ar command Op Ar argument ...",
+    ".Nm",
+    ".Cm doctor",
+    ".Op Ar options",
     ".Sh DESCRIPTION",
     ".Nm",
     "listens on a local port and forwards every request to llama-server.",
@@ -31,6 +39,8 @@ export function manPage(facts: ManPageFacts, flags: readonly Flag[] = readFlags(
     ".Bl -tag -width Ds",
     ...flags.flatMap(optionItem),
     ".El",
+    ".Sh COMMANDS",
+    ...readSubcommands().flatMap((subcommand) => subcommandSection(subcommand, flags)),
     ...CLOSING,
     `.Lk ${facts.homepage}`,
   ].join("\n")}\n`;
@@ -42,19 +52,43 @@ const CLOSING = [
   ".Sh EXIT STATUS",
   ".Bl -tag -width Ds",
   ".It 0",
-  "A signal stopped it, or it printed the help or the version.",
+  "A signal stopped it, it printed the help or the version, or doctor found no problem.",
   ".It 1",
-  "It could not run; for example, the port is in use.",
+  "It could not run (for example, the port is in use), or doctor found a problem.",
   ".It 2",
   "The command line is invalid; the message says what to change.",
+  ".It 126 , 127",
+  "The command of run is not executable, or was not found.",
+  ".It other",
+  "run ends with the exit code of its command; 128 and the number of the signal if a signal ended it.",
   ".El",
   ".Sh EXAMPLES",
   "With llama-server on port 8080:",
+  ".Pp",
+  ".Dl $ cache\\-proxy run \\-\\- claude",
+  ".Dl $ cache\\-proxy doctor",
+  ".Pp",
+  "With a proxy that stays:",
   ".Pp",
   ".Dl $ cache-proxy",
   ".Dl $ ANTHROPIC_BASE_URL=http://127.0.0.1:8081 ANTHROPIC_AUTH_TOKEN=local claude",
   ".Sh SEE ALSO",
 ];
+
+/** Its own flags, and those whose default or description differs from the flag of the same name without a command. */
+function subcommandSection({ name, description, flags }: Subcommand, known: readonly Flag[]): string[] {
+  const isKnown = (flag: Flag) => known.some((other) => Bun.deepEquals(other, flag));
+  const own = flags.filter((flag) => !isKnown(flag));
+  const shared = flags.filter(isKnown).map((flag) => `--${flag.name}`);
+  return [
+    `.Ss ${roff(name)}`,
+    `${roff(description)}.`,
+    ...(shared.length > 0 ? [`It takes ${roff(shared.join(", "))} as described above, and:`] : []),
+    ".Bl -tag -width Ds",
+    ...own.flatMap(optionItem),
+    ".El",
+  ];
+}
 
 function optionItem(flag: Flag): string[] {
   const normal = flag.default === undefined ? [] : [`The default is ${literal(flag.default)}.`];

@@ -1,24 +1,30 @@
 import { isIP } from "node:net";
 import { parseArgs } from "node:util";
-import { type ArgsDef, defineCommand } from "citty";
+import type { ArgsDef } from "citty";
 import pkg from "../../package.json" with { type: "json" };
 import type { Address } from "../upstream/address.ts";
+import { REPLICA_HEADER } from "../upstream/replicas.ts";
 
 /** The checked options. The rest of the program reads these; nothing else reads argv. */
 export interface Options {
   readonly port: number;
   readonly host: string;
   readonly upstream: Address;
+  readonly replicaHeader: string;
   readonly allowHosts: readonly string[];
   readonly systemTurns: "fold" | "keep";
   readonly tools: "stable" | "keep";
+  readonly projectParagraphs: "move" | "keep";
+  readonly warm: "auto" | "off";
+  readonly remember: "on" | "off";
+  readonly explain: "cause" | "text";
   readonly logFormat: "text" | "json";
   readonly verbose: boolean;
   readonly quiet: boolean;
 }
 
 /** The one table of flags and defaults: help, man page and completions are rendered from it. */
-const ARGS = {
+export const ARGS = {
   port: {
     type: "string",
     default: "8081",
@@ -32,6 +38,12 @@ const ARGS = {
     valueHint: "url",
     description: "llama-server to forward to; http or https, may have a base path",
   },
+  "replica-header": {
+    type: "string",
+    default: REPLICA_HEADER,
+    valueHint: "name",
+    description: "Answer header in which a load balancer names the llama-server that answered",
+  },
   "allow-host": {
     type: "string",
     valueHint: "name",
@@ -43,12 +55,40 @@ const ARGS = {
     default: "fold",
     description: "Fold system turns in the message list into the turns next to them, or keep them",
   },
+  "project-paragraphs": {
+    type: "enum",
+    options: ["move", "keep"],
+    default: "move",
+    description:
+      "Move the paragraphs that name the project from the head of the prompt into the first user turn, or keep them",
+  },
   tools: {
     type: "enum",
     options: ["stable", "keep"],
     default: "stable",
     description:
       "Keep each session's tools in the order of their first appearance, or as the client sends them",
+  },
+  warm: {
+    type: "enum",
+    options: ["auto", "off"],
+    default: "auto",
+    description: "Evaluate what the next request is known to contain while the server is idle, or never",
+  },
+  remember: {
+    type: "enum",
+    options: ["on", "off"],
+    default: "on",
+    description:
+      "Keep the start of each project's prompt (system prompt, tools, reminders) on disk, for the first request of a day",
+  },
+  forget: { type: "boolean", description: "Remove all that --remember keeps on disk, and exit" },
+  explain: {
+    type: "enum",
+    options: ["cause", "text"],
+    default: "cause",
+    description:
+      "Show why a prompt was evaluated again: the cause, or on a terminal also the text around the first difference",
   },
   "log-format": {
     type: "enum",
@@ -65,12 +105,6 @@ const ARGS = {
   version: { type: "boolean", description: "Print the version" },
 } as const satisfies ArgsDef;
 
-/** The definition that `--help`, the man page and the shell completions are rendered from. */
-export const command = defineCommand({
-  meta: { name: pkg.name, version: pkg.version, description: pkg.description },
-  args: ARGS,
-});
-
 export const version: string = pkg.version;
 
 /** Wrong usage of the command: the message is one line for the user, the exit code 2. */
@@ -79,39 +113,57 @@ export class UsageError extends Error {
 }
 
 /**
- * Reads the arguments, without the program's own name; "help" and "version" win over everything else. Throws a `UsageError` with the
+ * Reads the arguments, without the program's own name; "help", "version" and "forget" win over everything else. Throws a `UsageError` with the
  * value seen and the values allowed.
  */
-export function readOptions(argv: readonly string[]): Options | "help" | "version" {
-  const flags = parseFlags(argv);
+export function readOptions(argv: readonly string[]): Options | "help" | "version" | "forget" {
+  const flags = parseFlags(argv, ARGS);
   if (flags.help) return "help";
   if (flags.version) return "version";
+  if (flags.forget) return "forget";
+  return Object.freeze(optionsFrom(flags));
+}
+
+/** The values of the flags by name, as they were given or by default. */
+export type Flags = Readonly<Record<string, unknown>>;
+
+/** Checks the values of the flags in `ARGS`. Throws a `UsageError`. */
+export function optionsFrom(flags: Flags): Options {
   const text = (name: keyof typeof ARGS): string => String(flags[name]);
-  return Object.freeze({
+  return {
     port: readPort(text("port")),
     host: readHost(text("host")),
     upstream: readUpstream(text("upstream")),
+    replicaHeader: readHeaderName(text("replica-header")),
     allowHosts: ((flags["allow-host"] ?? []) as string[]).map((name) => readAllowedHost(name)),
     systemTurns: readChoice("system-turns", text("system-turns")) as Options["systemTurns"],
     tools: readChoice("tools", text("tools")) as Options["tools"],
+    projectParagraphs: readChoice(
+      "project-paragraphs",
+      text("project-paragraphs"),
+    ) as Options["projectParagraphs"],
+    warm: readChoice("warm", text("warm")) as Options["warm"],
+    remember: readChoice("remember", text("remember")) as Options["remember"],
+    explain: readChoice("explain", text("explain")) as Options["explain"],
     logFormat: readChoice("log-format", text("log-format")) as Options["logFormat"],
     verbose: flags.verbose === true,
     quiet: flags.quiet === true,
-  });
+  };
 }
 
-// --- internal ---
-
-/** Uses node:util's parser in strict mode: citty's own ignores unknown flags (`--prot=5` would keep 8081). */
-function parseFlags(argv: readonly string[]): Record<string, unknown> {
+/**
+ * Reads flags by a table such as `ARGS`. Uses node:util's parser in strict mode: citty's own ignores unknown flags (`--prot=5` would keep
+ * 8081). Throws a `UsageError`.
+ */
+export function parseFlags(argv: readonly string[], table: ArgsDef): Flags {
   const options = Object.fromEntries(
-    Object.entries(ARGS).map(([name, arg]) => [
+    Object.entries(table).map(([name, arg]) => [
       name,
       {
         type: arg.type === "boolean" ? ("boolean" as const) : ("string" as const),
         multiple: name === "allow-host",
-        ...("alias" in arg ? { short: arg.alias } : {}),
-        ...("default" in arg ? { default: arg.default } : {}),
+        ...("alias" in arg ? { short: String(arg.alias) } : {}),
+        ...("default" in arg ? { default: arg.default as string } : {}),
       },
     ]),
   );
@@ -127,20 +179,15 @@ function parseFlags(argv: readonly string[]): Record<string, unknown> {
   }
 }
 
-function readPort(value: string): number {
+/** Reads `--port`. Throws a `UsageError`. */
+export function readPort(value: string): number {
   const port = Number(value);
   if (/^\d+$/.test(value) && port <= 65535) return port;
   throw new UsageError(`--port ${show(value)}: must be a whole number from 0 to 65535`);
 }
 
-/** Accepts bare names and addresses only; an IPv6 address may have brackets. */
-function readHost(value: string): string {
-  const host = value.replace(/^\[(.*)\]$/, "$1");
-  if (/^[A-Za-z0-9.:_%-]+$/.test(host)) return host;
-  throw new UsageError(`--host ${show(value)}: must be an IP address or a host name`);
-}
-
-function readUpstream(value: string): Address {
+/** Reads `--upstream`. Throws a `UsageError`. */
+export function readUpstream(value: string): Address {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (!url || (url.protocol !== "http:" && url.protocol !== "https:")) {
     throw new UsageError(
@@ -156,6 +203,15 @@ function readUpstream(value: string): Address {
   return { origin: url.origin, basePath: url.pathname.replace(/\/+$/, "") };
 }
 
+// --- internal ---
+
+/** Accepts bare names and addresses only; an IPv6 address may have brackets. */
+function readHost(value: string): string {
+  const host = value.replace(/^\[(.*)\]$/, "$1");
+  if (/^[A-Za-z0-9.:_%-]+$/.test(host)) return host;
+  throw new UsageError(`--host ${show(value)}: must be an IP address or a host name`);
+}
+
 function readAllowedHost(value: string): string {
   const name = value
     .toLowerCase()
@@ -165,7 +221,15 @@ function readAllowedHost(value: string): string {
   throw new UsageError(`--allow-host ${show(value)}: must be a host name or address without scheme and port`);
 }
 
-function readChoice(name: "system-turns" | "tools" | "log-format", value: string): string {
+function readHeaderName(value: string): string {
+  if (/^[\w!#$%&'*+.^`|~-]+$/.test(value)) return value;
+  throw new UsageError(`--replica-header ${show(value)}: must be the name of a header`);
+}
+
+function readChoice(
+  name: "system-turns" | "project-paragraphs" | "tools" | "warm" | "remember" | "explain" | "log-format",
+  value: string,
+): string {
   const { options } = ARGS[name];
   if ((options as readonly string[]).includes(value)) return value;
   throw new UsageError(`--${name} ${show(value)}: must be ${options.join(" or ")}`);

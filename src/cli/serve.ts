@@ -3,13 +3,16 @@ import type { ConsolaInstance } from "consola/core";
 import { type App, startApp } from "../app.ts";
 import { createLog } from "../terminal/log.ts";
 import type { Output } from "../terminal/output.ts";
+import { headsFolder } from "../warm/heads.ts";
 import { banner, bannerFields, exposureWarning, upstreamWarning } from "./banner.ts";
 import { type Options, UsageError } from "./options.ts";
 
 /** Runs the proxy until a signal; resolves to the exit code. Throws with one line for the user when it cannot start. */
 export async function serve(options: Options, output: Output): Promise<number> {
   const log = createLog(output, options.logFormat);
-  const app = await listen(options, output, log);
+  const app = await listen(options, () =>
+    startApp({ ...options, headsFolder: folderOf(options), stays: true }, output, log),
+  );
   const signal = firstSignal(output);
   surviveStrayErrors(app, log);
   await refuseItself(options, app);
@@ -23,15 +26,21 @@ export async function serve(options: Options, output: Output): Promise<number> {
   return 0;
 }
 
-// --- internal ---
-
-async function listen(options: Options, output: Output, log: ConsolaInstance): Promise<App> {
+/** Starts the app; throws one line for the user when it cannot listen. */
+export async function listen(options: Options, start: () => App): Promise<App> {
   try {
-    return startApp(options, output, log);
+    return start();
   } catch (error) {
     throw new Error(await whyNot(options, error as { code?: string; message: string }));
   }
 }
+
+/** Where the heads of requests are remembered; `undefined` with `--remember off`. */
+export function folderOf({ remember }: Options): string | undefined {
+  return remember === "on" ? headsFolder(process.env, process.platform) : undefined;
+}
+
+// --- internal ---
 
 async function whyNot(
   { host, port }: Options,
@@ -55,7 +64,7 @@ async function isKnown(host: string): Promise<boolean> {
 }
 
 /** A proxy that forwards to itself would answer its own requests forever. */
-async function refuseItself({ upstream }: Options, app: App): Promise<void> {
+export async function refuseItself({ upstream }: Options, app: App): Promise<void> {
   if (!(await app.isOwnUpstream())) return;
   await app.kill();
   throw new UsageError(
@@ -67,7 +76,7 @@ async function refuseItself({ upstream }: Options, app: App): Promise<void> {
  * Without a handler, a rejection that nobody awaits or an exception in a timer ends the process in Bun 1.4.5, and with it every request in
  * progress. The first one is reported as a warning; all of them are counted in stats.json.
  */
-function surviveStrayErrors(app: App, log: ConsolaInstance): void {
+export function surviveStrayErrors(app: App, log: ConsolaInstance): void {
   let hasWarned = false;
   const note = (error: unknown): void => {
     const text = app.failures.note(error);

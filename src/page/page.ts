@@ -1,16 +1,26 @@
-import type { LiveEvents } from "../report/live-events.ts";
 import { drawChart } from "./chart.ts";
 import { byId } from "./dom.ts";
+import type { PageEvents } from "./events.ts";
 import { showFigures, titleOf } from "./figures.ts";
 import type { Item } from "./layout.ts";
 import { showNow } from "./now.ts";
 import { Recent } from "./recent.ts";
 import { showServer } from "./server.ts";
 import { showStart } from "./start.ts";
-import { EMPTY, type PageState, withRequest, withRunning, withServer, withSnapshot } from "./state.ts";
+import {
+  EMPTY,
+  type PageState,
+  withRequest,
+  withRunning,
+  withServer,
+  withSnapshot,
+  withWarmUps,
+} from "./state.ts";
 import { Timeline } from "./timeline.ts";
 import { showTimes } from "./times.ts";
 import { shareTrend } from "./trend.ts";
+import { showWarmUps } from "./warm-ups.ts";
+import { showWaste } from "./waste.ts";
 import { clock } from "./words.ts";
 
 let state: PageState = EMPTY;
@@ -44,13 +54,14 @@ function connect(): void {
   on(events, "snapshot", (stats) => withSnapshot(state, stats));
   on(events, "request", (request) => withRequest(state, request));
   on(events, "running", (running) => withRunning(state, running));
+  on(events, "warm_ups", (warmUps) => withWarmUps(state, warmUps));
   on(events, "server", (server) => withServer(state, server));
 }
 
-function on<Name extends keyof LiveEvents>(
+function on<Name extends keyof PageEvents>(
   events: EventSource,
   name: Name,
-  next: (data: LiveEvents[Name]) => PageState,
+  next: (data: PageEvents[Name]) => PageState,
 ): void {
   events.addEventListener(name, (event) => {
     state = next(JSON.parse(event.data));
@@ -74,9 +85,11 @@ function show(): void {
   showFigures(state);
   showTimes(state.totals);
   showNow(state.running, Date.now());
+  showWarmUps(state.warmUps);
   drawChart(byId<SVGSVGElement>("share-chart"), shareTrend(state.records));
   timeline.show(itemsOf(state));
   recent.show(state.records);
+  showWaste(state.totals);
   byId("version").textContent = `version ${state.version}`;
 }
 

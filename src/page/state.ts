@@ -1,8 +1,9 @@
-import type { LiveEvents } from "../report/live-events.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Running } from "../report/running.ts";
-import type { Stats, TotalsView } from "../report/stats.ts";
+import type { TotalsView } from "../report/stats.ts";
 import type { ServerView } from "../upstream/watch.ts";
+import type { WarmUpRecord, WarmUpsView } from "../warm/totals.ts";
+import type { PageEvents, Snapshot } from "./events.ts";
 
 /** A finished request; `earlier` marks one of a run of the proxy before this one. */
 export interface Finished extends RequestRecord {
@@ -19,28 +20,35 @@ export interface PageState {
   /** In order of arrival, those of earlier runs first. */
   readonly records: readonly Finished[];
   readonly running: readonly Running[];
+  /** The last ones, oldest first. */
+  readonly warmUps: readonly WarmUpRecord[];
 }
 
 /** More than the proxy keeps: an open page remembers more. */
 const LIMIT = 1000;
 
-export const EMPTY: PageState = { records: [], running: [] };
+export const EMPTY: PageState = { records: [], running: [], warmUps: [] };
 
 /** The state after connecting. Keeps records of the same run that the proxy has dropped, and those of earlier runs. */
 export function withSnapshot(
   state: PageState,
-  { version, started_at, server, totals, running, requests }: Stats,
+  { version, started_at, server, totals, running, requests, warm_ups }: Snapshot,
 ): PageState {
   const older = state.startedAt === started_at ? state.records : asEarlier(state.records);
-  return { version, startedAt: started_at, server, totals, running, records: merged(older, requests) };
+  const records = merged(older, requests);
+  return { version, startedAt: started_at, server, totals, running, records, warmUps: warm_ups.last };
 }
 
-export function withRequest(state: PageState, { record, totals }: LiveEvents["request"]): PageState {
+export function withRequest(state: PageState, { record, totals }: PageEvents["request"]): PageState {
   return { ...state, totals, records: merged(state.records, [record]) };
 }
 
 export function withRunning(state: PageState, running: readonly Running[]): PageState {
   return { ...state, running };
+}
+
+export function withWarmUps(state: PageState, { last }: WarmUpsView): PageState {
+  return { ...state, warmUps: last };
 }
 
 export function withServer(state: PageState, server: ServerView): PageState {

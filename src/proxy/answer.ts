@@ -119,6 +119,7 @@ function observed(
 ): Chunks | undefined {
   const { request, upstream, observation } = exchange;
   upstream.noteStatus(status);
+  upstream.replicas.note(request.conversation, headers);
   observation.answered(status, headers);
   if (request.method !== "HEAD" && body) return observedChunks(body, exchange);
   observation.end("complete");

@@ -1,5 +1,12 @@
+import { CONVERSATION_HEADER } from "../request/conversation.ts";
 import type { Observer } from "../request/observer.ts";
-import { type BodyFacts, describe, type RequestHead, readHead } from "../request/request.ts";
+import {
+  type BodyFacts,
+  type ClientRequest,
+  describe,
+  type RequestHead,
+  readHead,
+} from "../request/request.ts";
 import { nameOf, type Upstream } from "../upstream/upstream.ts";
 import { answer } from "./answer.ts";
 import { bodyFault, freeBody, readBody, TOO_LARGE } from "./body.ts";
@@ -26,6 +33,8 @@ export interface ForwardSettings {
   readonly limits: Limits;
   readonly observer: Observer;
   readonly sender: Sender;
+  /** Resolves when the upstream can take requests; for one that is known to be loading. Never rejects. */
+  readonly ready?: (() => Promise<void>) | undefined;
 }
 
 /** One request's story: read, repair, send, answer. Rejects only when the client left before the end of its own body. */
@@ -37,6 +46,7 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
   if (!target) return refused(noTunnels(), observer);
   const refusal = refusalOf(request);
   if (refusal) return refused(refusal, observer);
+  observer.arrived?.(method);
   const body = await readBody(request, limits.requestBytes);
   if (body === TOO_LARGE) return refused(tooLarge(limits), observer);
   upstream.noteCredentials(headers);
@@ -49,13 +59,15 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
   const observation = observer.begin(described);
   if (repaired && before !== undefined)
     observation.rewritten({ before, after: repaired.body.length, notes: repaired.notes });
+  if (repaired) observation.sending?.(`${target.path}${target.query}`, repaired.body);
   signal.addEventListener("abort", () => observation.end("client_gone"));
   const call = sender.send({
     url: `${nameOf(upstream)}${target.path}${target.query}`,
     method,
-    headers: headersFor(request, repaired),
+    headers: headersFor(request, repaired, described),
     body: repaired?.body,
     signal,
+    ready: settings.ready?.(),
   });
   observation.sent();
   const sentAt = performance.now();
@@ -81,8 +93,9 @@ async function repairBody(
   return { body, facts: {}, notes: [`forwarded unchanged: the body's encoding is not known (${encoding})`] };
 }
 
-function headersFor({ headers }: Request, sent: Sent | undefined): Headers {
+function headersFor({ headers }: Request, sent: Sent | undefined, { conversation }: ClientRequest): Headers {
   const forwarded = requestHeaders(headers);
+  if (conversation !== undefined) forwarded.set(CONVERSATION_HEADER, conversation);
   if (sent?.isDecompressed) forwarded.delete("content-encoding");
   return forwarded;
 }

@@ -8,6 +8,8 @@ export interface Outgoing {
   /** Freed as soon as it is no longer needed: it must be nobody else's. */
   readonly body: Uint8Array | undefined;
   readonly signal: AbortSignal;
+  /** Waited for before it is sent. */
+  readonly ready?: Promise<void> | undefined;
 }
 
 /**
@@ -20,6 +22,7 @@ export class Sender {
 
   /** Resolves with the upstream's status and headers; rejects as fetch does. */
   async send(outgoing: Outgoing): Promise<Response> {
+    if (outgoing.ready) await outgoing.ready;
     const sentAt = performance.now();
     const mayRepeat = sentAt - this.#lastAnswer < POOLED_MS && (outgoing.body?.length ?? 0) <= REPEATED_BYTES;
     const call = fetchWith(outgoing, true);

@@ -1,6 +1,7 @@
 import type { Caller } from "../request/caller.ts";
 import type { Outcome } from "../request/observer.ts";
 import type { Usage } from "../usage/usage.ts";
+import type { Cause } from "./cause.ts";
 
 /**
  * An inference request that the upstream has not answered yet. Names and units are stable and the same in the JSON log, in stats.json and
@@ -42,6 +43,8 @@ export interface RequestRecord extends RunningRequest, Usage {
   readonly answering_ms?: number;
   /** Tokens that were evaluated for a client that left before the answer, as `/slots` last showed them. */
   readonly abandoned_tokens?: number;
+  /** Why known tokens were evaluated again; left out where at most 256 were. */
+  readonly cause?: Cause;
 }
 
 /** The last `limit` records, oldest first. */

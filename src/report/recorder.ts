@@ -2,6 +2,8 @@ import type { Caller } from "../request/caller.ts";
 import type { BodyChange, Observation, Observer, Outcome } from "../request/observer.ts";
 import type { ClientRequest } from "../request/request.ts";
 import { type Usage, UsageReader } from "../usage/usage.ts";
+import { Endings } from "./endings.ts";
+import type { Explainer } from "./explainer.ts";
 import type { Failures } from "./failures.ts";
 import type { Listener } from "./listener.ts";
 import { News } from "./news.ts";
@@ -20,11 +22,14 @@ const OUTPUT_EVERY_MS = 1_000;
  */
 export class Recorder implements Observer {
   readonly #news: News;
+  readonly #endings: Endings;
   readonly #complete: Complete;
   #lastId = 0;
 
-  constructor(failures: Failures, complete: Complete = (record) => record) {
+  /** Without an explainer no record has a cause. */
+  constructor(failures: Failures, explainer?: Explainer, complete: Complete = (record) => record) {
     this.#news = new News(failures);
+    this.#endings = new Endings(this.#news, explainer);
     this.#complete = complete;
   }
 
@@ -41,7 +46,19 @@ export class Recorder implements Observer {
     const { endpoint } = request;
     if (!endpoint?.isInference) return new Passing(request, this.#news);
     this.#lastId += 1;
-    return new Recording(this.#lastId, endpoint.path, request, this.#news, this.#complete);
+    return new Recording(this.#lastId, endpoint.path, request, this.#news, this.#endings, this.#complete);
+  }
+
+  /** Resolves when every request that has ended is explained and told to the listeners: after two seconds at most. */
+  async settled(): Promise<void> {
+    this.flush();
+    await this.#endings.settled();
+  }
+
+  /** Tells the listeners of every request that has ended, explained or not. */
+  close(): void {
+    this.flush();
+    this.#endings.close();
   }
 
   /** Tells the listeners now what they have not heard yet. */
@@ -92,6 +109,7 @@ class Recording implements Observation {
   readonly #request: RunningRequest;
   readonly #client: ClientRequest;
   readonly #news: News;
+  readonly #endings: Endings;
   readonly #moments: { -readonly [name in keyof Moments]: Moments[name] };
   #status: number | undefined;
   #headers: Headers | undefined;
@@ -101,16 +119,31 @@ class Recording implements Observation {
   #toldAt = 0;
   #hasEnded = false;
 
-  constructor(id: number, endpoint: string, client: ClientRequest, news: News, complete: Complete) {
+  constructor(
+    id: number,
+    endpoint: string,
+    client: ClientRequest,
+    news: News,
+    endings: Endings,
+    complete: Complete,
+  ) {
     this.#request = runningRequest(id, endpoint, client);
     this.#client = client;
     this.#news = news;
+    this.#endings = endings;
     this.#complete = complete;
     this.#moments = { arrived: client.arrivedAt };
   }
 
   rewritten(change: BodyChange): void {
     this.#news.tellLater((listener) => listener.rewritten?.(this.#client, change, this.#request.id));
+  }
+
+  sending(_target: string, body: Uint8Array): void {
+    // The body's memory is freed as soon as it is sent. Not `slice`, which makes a view of a Buffer.
+    const [copy, now] = [new Uint8Array(body), performance.now()];
+    // Without the copy's size, so that a large one does not hurry the backlog.
+    this.#news.later(() => this.#endings.sending(this.#request.id, this.#client, copy, now));
   }
 
   sent(): void {
@@ -137,8 +170,7 @@ class Recording implements Observation {
     this.#hasEnded = true;
     const now = performance.now();
     this.#news.later(() => {
-      const record = this.#complete(this.#record(outcome, now, this.#reader?.usage ?? {}));
-      this.#news.tell((listener) => listener.ended?.(record));
+      this.#endings.ended(this.#complete(this.#record(outcome, now, this.#reader?.usage ?? {})));
     });
   }
 

@@ -1,7 +1,10 @@
+import type { Difference } from "../prefix/difference.ts";
 import type { Observer } from "../request/observer.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { ServerWatch } from "../upstream/watch.ts";
+import { Witness } from "../upstream/witness.ts";
 import { CostliestRequests } from "./costliest.ts";
+import { Explainer, type RequestView } from "./explainer.ts";
 import type { Failures } from "./failures.ts";
 import type { Listener } from "./listener.ts";
 import { ProgressPoll, type ProgressTimes } from "./progress.ts";
@@ -10,7 +13,7 @@ import { RecordRing, type RequestRecord } from "./record.ts";
 import { Recorder } from "./recorder.ts";
 import { RunningRequests } from "./running.ts";
 import { type Stats, stats } from "./stats.ts";
-import { Totals } from "./totals.ts";
+import { prefillSpeed, Totals } from "./totals.ts";
 
 export interface ReportSettings {
   readonly upstream: Upstream;
@@ -20,6 +23,8 @@ export interface ReportSettings {
   /** Whether anybody looks at the progress of prefills; if not, the upstream is not asked for it. */
   readonly progressWanted: () => boolean;
   readonly progressTimes?: Partial<ProgressTimes> | undefined;
+  /** Gets the text around the first difference of each request that has a cause; without it no text is kept. */
+  readonly onDifference?: ((difference: Difference) => void) | undefined;
 }
 
 const KEPT_RECORDS = 500;
@@ -34,13 +39,23 @@ export class Report {
   /** What is known of the server now. */
   readonly server: ServerWatch;
   readonly #ring = new RecordRing(KEPT_RECORDS);
+  readonly #witness: Witness;
+  readonly #explainer: Explainer;
   readonly #recorder: Recorder;
   readonly #poll: ProgressPoll;
 
-  constructor({ upstream, failures, progressWanted, progressTimes, pageOpen }: ReportSettings) {
+  constructor(settings: ReportSettings) {
+    const { upstream, failures, progressWanted, progressTimes, pageOpen, onDifference } = settings;
     const sizes = new PromptSizes();
     this.failures = failures;
-    this.#recorder = new Recorder(failures, (record) => this.#withCost(record));
+    this.#witness = new Witness(upstream);
+    this.#explainer = new Explainer({
+      witness: this.#witness,
+      speed: () => prefillSpeed(this.totals),
+      onDifference,
+      replicaOf: (key) => upstream.replicas.of(key),
+    });
+    this.#recorder = new Recorder(failures, this.#explainer, (record) => this.#withCost(record));
     this.server = new ServerWatch(upstream, (now, isFirst) => {
       this.running.slots = now.slots;
       if (!isFirst) this.#recorder.tell((listener) => listener.server?.(now));
@@ -80,6 +95,27 @@ export class Report {
     this.#recorder.flush();
   }
 
+  /** Resolves when every request that has ended is in the figures, with its cause. */
+  async settled(): Promise<void> {
+    await this.#recorder.settled();
+  }
+
+  /** A request of the proxy's own, which is in no figure but must not count as that of a foreign client. */
+  warmUpStarted(): void {
+    this.#witness.sent();
+  }
+
+  /** `evaluated` is unknown where the warm-up did not end well. */
+  warmUpEnded(evaluated: number | undefined): void {
+    this.#witness.ended(evaluated);
+  }
+
+  /** One of the last requests beside the earlier one that it was compared with. */
+  view(id: number): RequestView | undefined {
+    this.flush();
+    return this.#explainer.view(id);
+  }
+
   /** Always up to date. */
   stats(): Stats {
     this.flush();
@@ -91,7 +127,7 @@ export class Report {
 
   /** Ends all timers; the observer may still be called. */
   close(): void {
-    this.flush();
+    this.#recorder.close();
     this.#poll.close();
     this.server.close();
   }

@@ -12,6 +12,7 @@ import {
   secondsSaved,
   type Totals,
 } from "./totals.ts";
+import type { CauseCost } from "./waste.ts";
 
 /** The answer of `/cache-proxy/stats.json` and the first event of the page. Names and units are stable. */
 export interface Stats {
@@ -55,6 +56,12 @@ export interface TotalsView {
   readonly evaluated_tokens_per_second?: number;
   /** Seconds of prefill: `cached_tokens` over `evaluated_tokens_per_second`. */
   readonly saved_seconds_estimate?: number;
+  /** Requests that began a conversation and had to evaluate its prompt. */
+  readonly cold_starts: number;
+  /** Of the tokens that all other requests could have had from the cache, the share that they had, from 0 to 1. */
+  readonly warm_share?: number;
+  /** What was evaluated although it was known, by cause, most costly first; cold starts included. */
+  readonly waste: readonly CauseCost[];
 }
 
 type TimeName =
@@ -116,6 +123,9 @@ export function totalsView(totals: Totals): TotalsView {
     ...(share !== undefined && { cached_share: share }),
     ...(speed !== undefined && { evaluated_tokens_per_second: speed }),
     ...(saved !== undefined && { saved_seconds_estimate: saved }),
+    cold_starts: totals.waste.coldStarts,
+    ...(totals.waste.warmShare !== undefined && { warm_share: totals.waste.warmShare }),
+    waste: totals.waste.list(),
   };
 }
 

@@ -2,6 +2,7 @@ import { type FailureKind, failureOf } from "../format/failure.ts";
 import type { Outcome } from "../request/observer.ts";
 import { ENOUGH_TOKENS } from "./prefill.ts";
 import type { RequestRecord } from "./record.ts";
+import { Waste } from "./waste.ts";
 
 /** Upper bounds of the buckets, in seconds: prefills take from a tenth of a second to many minutes. */
 const WAIT_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
@@ -68,6 +69,7 @@ export class Totals {
   /** Evaluated for clients that left before the answer. */
   abandoned_tokens = 0;
   readonly phases: PhaseTotals = { queued_ms: 0, prefill_ms: 0, answering_ms: 0 };
+  readonly waste = new Waste();
   readonly addedTime = new Histogram(ADDED_BOUNDS);
   readonly firstByte = new Histogram(WAIT_BOUNDS);
   readonly firstToken = new Histogram(WAIT_BOUNDS);
@@ -83,6 +85,7 @@ export class Totals {
     this.evaluated_tokens += record.evaluated_tokens ?? 0;
     this.output_tokens += record.output_tokens ?? 0;
     this.abandoned_tokens += record.abandoned_tokens ?? 0;
+    this.waste.add(record);
     this.#addTimes(record);
     this.#addPhases(record);
     this.#addFailure(record);

@@ -1,4 +1,5 @@
 import { type Caller, readCaller, readModel } from "./caller.ts";
+import { conversationOf } from "./conversation.ts";
 import { type Endpoint, endpointOf } from "./endpoints.ts";
 
 /** A request as far as its head describes it, before its body has arrived. */
@@ -19,6 +20,8 @@ export interface BodyFacts {
   readonly stream?: boolean | undefined;
   /** The number of tools it offers. */
   readonly tools?: number | undefined;
+  /** The hash of the texts that the conversation starts with. */
+  readonly start?: string | undefined;
 }
 
 /** A request, described once: nothing reads a path, a header or a body to answer these questions again. No prompt text and no key. */
@@ -27,6 +30,8 @@ export interface ClientRequest extends Caller {
   /** Without the query. */
   readonly path: string;
   readonly endpoint: Endpoint | undefined;
+  /** Of inference requests: the key of the conversation that it is a turn of. */
+  readonly conversation?: string;
   /** The client's name for the model, fit to be shown. */
   readonly model?: string;
   readonly stream?: boolean;
@@ -44,12 +49,15 @@ export function readHead(method: string, path: string, headers: Headers, arrived
 export function describe(head: RequestHead, facts: BodyFacts, bytes: number | undefined): ClientRequest {
   const { method, path, endpoint, headers, arrivedAt } = head;
   const model = readModel(facts.model);
+  const caller = readCaller(headers, facts.tools);
+  const conversation = endpoint?.isInference ? conversationOf(headers, caller, facts.start) : undefined;
   return {
     method,
     path,
     endpoint,
     ...(model && { model }),
-    ...readCaller(headers, facts.tools),
+    ...caller,
+    ...(conversation && { conversation }),
     ...(facts.stream !== undefined && { stream: facts.stream }),
     ...(bytes !== undefined && { bytes }),
     arrivedAt,

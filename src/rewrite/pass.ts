@@ -7,15 +7,19 @@ import type { Edit } from "./splice.ts";
 export interface RewriteSettings {
   readonly systemTurns: "fold" | "keep";
   readonly tools: "stable" | "keep";
+  /** `move` if not given. */
+  readonly projectParagraphs?: "move" | "keep";
 }
 
 /** What is known of a request besides its body. */
 export interface RewriteContext {
   /** Whether the server's chat template demands that user and assistant turns alternate. */
   readonly strictAlternation?: boolean;
+  /** Whether the request's headers are Claude Code's. Without them its system prompt decides. */
+  readonly isClaudeCode?: boolean;
   /** Whether the model takes images; `undefined` is unknown. */
   readonly vision?: boolean | undefined;
-  /** The names of the session's tools in the order in which they were first seen; without it tools stay in place. */
+  /** The names of the conversation's tools in the order in which they were first seen, as far as they are remembered. */
   readonly toolOrder?: readonly string[] | undefined;
 }
 
@@ -31,7 +35,7 @@ export interface Pass {
   /** The parts of a body that it reads. Other passes may have further parts reported. */
   readonly needs: Shape;
   /** Whether it reads what the context says about the server. */
-  readonly asksServer?: boolean;
+  readonly asksServer?: (document: Document) => boolean;
   /** Pure. Throws `Unscannable` on anything it does not know: then it changes nothing, and the other passes still do their work. */
   readonly run: (document: Document, context: RewriteContext) => Findings;
 }
@@ -40,7 +44,7 @@ export interface Findings {
   readonly edits: readonly Edit[];
   /** What was changed; no prompt text. */
   readonly notes: readonly string[];
-  /** The names of the session's tools, to be remembered and passed in with its next request. */
+  /** The names of the request's tools in the order in which they are forwarded, to be remembered. */
   readonly toolOrder?: readonly string[];
 }
 

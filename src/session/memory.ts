@@ -1,7 +1,8 @@
+import { namesIn, type ToolOrder } from "./tool-order.ts";
+
 /** What is remembered of one conversation between its requests. */
 export interface Conversation {
-  /** The names of its tools in the order in which they were first seen. */
-  readonly toolOrder?: readonly string[];
+  readonly toolOrder?: ToolOrder;
 }
 
 /** Beyond either bound the least recently used conversation is forgotten. */
@@ -57,6 +58,6 @@ const NOTHING: Conversation = Object.freeze({});
 const OVERHEAD = 64;
 
 function sizeOf(key: string, { toolOrder = [] }: Conversation): number {
-  const texts = [key, ...toolOrder];
+  const texts = [key, ...namesIn(toolOrder)];
   return texts.reduce((sum, text) => sum + 2 * text.length + OVERHEAD, OVERHEAD);
 }

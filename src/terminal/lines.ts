@@ -1,6 +1,7 @@
 import type { ConsolaInstance } from "consola/core";
 import { foreign } from "../format/foreign.ts";
 import { clockTime } from "../format/numbers.ts";
+import type { Difference } from "../prefix/difference.ts";
 import type { Listener } from "../report/listener.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Running } from "../report/running.ts";
@@ -74,6 +75,13 @@ export class RequestLines implements Listener {
     if (quiet) return;
     if (logFormat === "json") output.line(formatJson(record));
     else this.#addRow(record);
+  }
+
+  /** Shows the text around the first difference of two requests, below the later one's row. */
+  difference({ before, after }: Difference): void {
+    const { output } = this.#settings;
+    output.line(`  was  ${foreign(before)}`);
+    output.line(`  is   ${foreign(after)}`);
   }
 
   /** Redraws the progress line, or removes it when nothing takes long. */

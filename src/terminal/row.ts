@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 import { failureOf, failureWords } from "../format/failure.ts";
 import { clockTime } from "../format/numbers.ts";
 import { wrapped } from "../format/wrapped.ts";
+import { phraseOf } from "../report/cause.ts";
 import type { RequestRecord } from "../report/record.ts";
 
 /** How rows are drawn. */
@@ -37,7 +38,7 @@ const WORTH_A_COLOR = 1000;
 export function formatRecord(record: RequestRecord, style: RowStyle, remark = ""): string {
   const columns = columnsFor(style);
   const texts = columns.map((column) => fit(column.text(record) ?? "", column));
-  const note = failureWords(record) || remark;
+  const note = failureWords(record) || (record.cause ? phraseOf(record.cause) : remark);
   const cells = squeezed([...texts, note], style.columns - 1).map((text, index) => {
     const paint = columns[index] ? columns[index].style : noteStyle;
     return painted(text, paint?.(record), style);

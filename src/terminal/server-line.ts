@@ -1,6 +1,10 @@
 import { foreign } from "../format/foreign.ts";
 import { grouped } from "../format/numbers.ts";
+import type { ServerFacts } from "../upstream/props.ts";
 import type { ServerView } from "../upstream/watch.ts";
+
+/** What of a server is described. */
+type DescribedFacts = Pick<ServerFacts, "build" | "model" | "slots" | "context">;
 
 /** What the server is: `["llama-server b10434, Qwen3-Coder-30B", "1 slot, 131 072 tokens of context"]`, or its state in one line. */
 export function describeServer(server: ServerView): string[] {
@@ -14,7 +18,7 @@ export function describeServer(server: ServerView): string[] {
     case "other":
       return [`answers, but not like llama-server: no /props (status ${server.status})`];
     case "ready":
-      return facts(server);
+      return describeFacts(server);
   }
 }
 
@@ -25,10 +29,8 @@ export function formatServer(server: ServerView): string[] {
   return [server.state === "loading" ? first : `the upstream ${first}`];
 }
 
-// --- internal ---
-
-/** In one or two lines that usually fit into 80 columns. */
-function facts({ build, model, slots, context }: ServerView): string[] {
+/** Who the server is, and how much it holds: one or two lines that usually fit into 80 columns. */
+export function describeFacts({ build, model, slots, context }: DescribedFacts): string[] {
   const who = [
     build === undefined ? "llama-server" : `llama-server ${foreign(build, 40)}`,
     model === undefined ? undefined : foreign(model),

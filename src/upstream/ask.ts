@@ -5,13 +5,15 @@ export interface Asked {
   readonly headers: Headers;
   /** `undefined` where the body is not JSON, is too large, or the status is not a success. */
   readonly json: unknown;
+  /** `undefined` where the body is too large, or the status is not a success. */
+  readonly text: string | undefined;
 }
 
 /** A `/props` with the longest chat template is about 60 KB; a larger answer is not llama-server's. */
 const MAX_BYTES = 4 * 2 ** 20;
 
 /**
- * Asks the upstream a question of our own, apart from the clients' requests. Rejects where there is no answer. Follows no
+ * Asks the upstream a question of our own, apart from the clients' requests: with GET, or with POST if `question` is given. Rejects where there is no answer. Follows no
  * redirect, and ignores HTTP_PROXY in the environment, which would send even requests for 127.0.0.1 elsewhere.
  */
 export async function ask(
@@ -19,8 +21,10 @@ export async function ask(
   path: string,
   signal: AbortSignal,
   headers: Headers = new Headers(),
+  question?: unknown,
 ): Promise<Asked> {
   const answer = await fetch(`${urlOf(address)}${path}`, {
+    ...(question !== undefined && { method: "POST", body: JSON.stringify(question) }),
     headers,
     signal,
     redirect: "manual",
@@ -28,14 +32,19 @@ export async function ask(
     proxy: false,
     verbose: false,
   });
-  const json = answer.ok ? await readJson(answer) : await answer.body?.cancel();
-  return { status: answer.status, headers: answer.headers, json };
+  const text = answer.ok ? await readText(answer) : await answer.body?.cancel();
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    json: parsed(text ?? ""),
+    text: text ?? undefined,
+  };
 }
 
 // --- internal ---
 
 /** Gives up an endless body instead of filling the memory with it. */
-async function readJson({ body }: Response): Promise<unknown> {
+async function readText({ body }: Response): Promise<string | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body ?? []) {
@@ -43,8 +52,12 @@ async function readJson({ body }: Response): Promise<unknown> {
     if (size > MAX_BYTES) return undefined;
     chunks.push(chunk);
   }
+  return Buffer.concat(chunks).toString();
+}
+
+function parsed(text: string): unknown {
   try {
-    return JSON.parse(Buffer.concat(chunks).toString());
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

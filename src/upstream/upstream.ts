@@ -1,9 +1,12 @@
+import { CONVERSATION_HEADER } from "../request/conversation.ts";
 import { type Address, urlOf } from "./address.ts";
 import { type Asked, ask } from "./ask.ts";
 import { causeOf } from "./cause.ts";
-import { factsOf, isRouter, type ServerFacts, UNKNOWN_SERVER } from "./props.ts";
+import { factsOf, type ServerFacts, UNKNOWN_SERVER } from "./props.ts";
+import { Replicas } from "./replicas.ts";
+import { askModelProps } from "./routers.ts";
 import { settles } from "./settles.ts";
-import { type PrefillingSlot, readSlots } from "./slots.ts";
+import { type HeldSlot, type PrefillingSlot, readHeldSlots, readLastTask, readSlots } from "./slots.ts";
 
 /** `facts`: a llama-server's own; `status`: something answers, but not with llama-server's `/props`; `cause`: nothing answers. */
 export type Answer =
@@ -11,11 +14,30 @@ export type Answer =
   | { readonly status: number }
   | { readonly cause: string };
 
-/** Whose facts are wanted: a router has several models, each with a server of its own. */
+/** Whose facts are wanted: a router has several models, each with a server of its own, and a balancer has several servers. */
 export interface Wanted {
   /** What is in front of the endpoint in the request's path: llama-swap has a server's own paths below `/upstream/NAME`. */
   readonly prefix?: string | undefined;
   readonly model?: string | undefined;
+  /** The key of a conversation: the question then goes to the server that a balancer sends the conversation to. */
+  readonly conversation?: string | undefined;
+}
+
+/** A request of our own for inference. */
+export interface OwnRequest {
+  /** Path and query. */
+  readonly target: string;
+  readonly body: Uint8Array;
+  /** The key of the conversation that it belongs to. */
+  readonly conversation?: string | undefined;
+}
+
+/** What a question carries besides its path. */
+interface Question {
+  /** The key of a conversation, whose server is asked. */
+  readonly conversation?: string | undefined;
+  /** Sent as JSON. */
+  readonly question?: object;
 }
 
 export interface UpstreamTimes {
@@ -29,7 +51,7 @@ export interface UpstreamTimes {
 
 const TIMES: UpstreamTimes = { freshMs: 1_000, waitMs: 250, timeoutMs: 5_000 };
 
-/** A router's models and their servers that are remembered; the least recently asked one is forgotten first. */
+/** Servers that are remembered, after a router or a balancer; the least recently asked one is forgotten first. */
 const MAX_KNOWN = 32;
 
 /**
@@ -38,15 +60,18 @@ const MAX_KNOWN = 32;
  */
 export class Upstream {
   readonly address: Address;
+  /** After a balancer that does not name its servers there are none, and all are taken for equal. */
+  readonly replicas: Replicas;
   readonly #times: UpstreamTimes;
   readonly #known = new Map<string, Known>();
   readonly #listeners = { lost: new Set<() => void>(), back: new Set<() => void>() };
   #credentials = new Headers();
   #isLost = false;
-  #isRouter = false;
+  #hasModels = false;
 
-  constructor(address: Address, times: Partial<UpstreamTimes> = {}) {
+  constructor(address: Address, times: Partial<UpstreamTimes> = {}, replicas: Replicas = new Replicas()) {
     this.address = address;
+    this.replicas = replicas;
     this.#times = { ...TIMES, ...times };
   }
 
@@ -92,18 +117,77 @@ export class Upstream {
   }
 
   /**
-   * Which prompts the server is evaluating; `undefined` where it does not say: `--no-slots`, another server, a router, builds that show no
-   * figures. Rejects when there is no answer.
+   * Which prompts the server is evaluating; `undefined` where it does not say: `--no-slots`, another server, a router, a balancer with
+   * several servers, builds that show no figures. Rejects when there is no answer.
    */
   async slots(signal: AbortSignal): Promise<PrefillingSlot[] | undefined> {
+    if (this.replicas.names.length > 1) return undefined;
     return readSlots((await this.#ask("/slots", signal)).json);
+  }
+
+  /** The headers and the text of `/metrics`; no text where it is turned off. A scrape resets llama-server's averaged gauges. */
+  async metrics(signal: AbortSignal): Promise<Pick<Asked, "headers" | "text">> {
+    return await this.#ask("/metrics", signal);
+  }
+
+  /** The highest task id in any slot; `undefined` where the server does not show it. Wakes a server that sleeps. */
+  async lastTask(signal: AbortSignal): Promise<number | undefined> {
+    return readLastTask((await this.#ask("/slots", signal)).json);
+  }
+
+  /** What each slot holds; `undefined` where the server does not say. Wakes a server that sleeps. Rejects when there is no answer. */
+  async held(conversation: string | undefined, signal: AbortSignal): Promise<HeldSlot[] | undefined> {
+    return readHeldSlots((await this.#ask("/slots", signal, { conversation })).json);
+  }
+
+  /**
+   * Messages in OpenAI's shape as the chat template renders them; `undefined` where the server does not say. Rejects when there is no
+   * answer.
+   */
+  async rendered(
+    question: object,
+    { prefix = "", conversation }: Wanted,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { json } = await this.#ask(`${prefix}/apply-template`, signal, { question, conversation });
+    const { prompt } = (json ?? {}) as { prompt?: unknown };
+    return typeof prompt === "string" ? prompt : undefined;
+  }
+
+  /** Sends a request of our own. Rejects when there is no answer, and when the signal is aborted. */
+  async send({ target, conversation, body }: OwnRequest, signal: AbortSignal): Promise<Response> {
+    const headers = this.#headersFor(conversation);
+    headers.set("content-type", "application/json");
+    // https://docs.claude.com/en/api/versioning
+    headers.set("anthropic-version", "2023-06-01");
+    return await fetch(`${urlOf(this.address)}${target}`, {
+      method: "POST",
+      headers,
+      body: body as Uint8Array<ArrayBuffer>,
+      signal,
+      redirect: "manual",
+      keepalive: false,
+      timeout: false,
+      proxy: false,
+      verbose: false,
+    });
+  }
+
+  /**
+   * Notices a server that is gone or back, although no request needs it. Never rejects, and asks nothing that wakes a sleeping server.
+   * Resolves with whether watching makes sense: whether nothing answers, or a llama-server does.
+   */
+  async watch(): Promise<boolean> {
+    const answer = await this.probe();
+    if (isDown(answer)) this.noteLost();
+    return "facts" in answer || isDown(answer);
   }
 
   // --- internal ---
 
-  #knownOf({ prefix = "", model = "" }: Wanted): Known {
+  #knownOf({ prefix = "", model = "", conversation }: Wanted): Known {
     // A server with one model answers for every name, so that names only matter once a router has answered.
-    const key = JSON.stringify([prefix, this.#isRouter ? model : ""]);
+    const key = JSON.stringify([prefix, this.#hasModels ? model : "", this.replicas.of(conversation) ?? ""]);
     const known = this.#known.get(key) ?? new Known();
     this.#known.delete(key);
     this.#known.set(key, known);
@@ -120,32 +204,41 @@ export class Upstream {
 
   async #read(known: Known, wanted: Wanted): Promise<void> {
     try {
-      known.take(await this.#askProps(wanted));
-      if (isDown(known.answer!)) return;
-      if (this.#isLost || known.hasChanged) this.#noteBack();
+      const answer = await this.#askProps(wanted);
+      known.take(answer);
+      // The answer may have named the conversation's server for the first time.
+      const own = this.#knownOf(wanted);
+      if (own !== known) own.take(answer);
+      if (isDown(answer)) return;
+      if (this.#isLost || own.hasChanged) this.#noteBack();
     } finally {
       known.asking = undefined;
     }
   }
 
-  async #askProps({ prefix = "", model }: Wanted): Promise<Answer> {
+  async #askProps({ prefix = "", model, conversation }: Wanted): Promise<Answer> {
     const signal = AbortSignal.timeout(this.#times.timeoutMs);
     try {
-      const first = await this.#ask(`${prefix}/props`, signal);
-      this.#isRouter = isRouter(first.json);
-      return answerOf(this.#isRouter && model ? await this.#askModel(model, signal) : first);
+      const first = await this.#ask(`${prefix}/props`, signal, { conversation });
+      this.replicas.note(conversation, first.headers);
+      if (prefix !== "") return answerOf(first);
+      const askPath = (path: string) => this.#ask(path, signal, { conversation });
+      const { asked, hasModels } = await askModelProps(first, model, askPath);
+      this.#hasModels = hasModels;
+      return answerOf(asked);
     } catch (error) {
       return { cause: causeOf(error) };
     }
   }
 
-  /** `autoload=false`: a question must not make a router load a model (llama.cpp tools/server/README.md, "router mode"). */
-  #askModel(model: string, signal: AbortSignal): Promise<Asked> {
-    return this.#ask(`/props?model=${encodeURIComponent(model)}&autoload=false`, signal);
+  #ask(path: string, signal: AbortSignal, { conversation, question }: Question = {}): Promise<Asked> {
+    return ask(this.address, path, signal, this.#headersFor(conversation), question);
   }
 
-  #ask(path: string, signal: AbortSignal): Promise<Asked> {
-    return ask(this.address, path, signal, this.#credentials);
+  #headersFor(conversation: string | undefined): Headers {
+    const headers = new Headers(this.#credentials);
+    if (conversation !== undefined) headers.set(CONVERSATION_HEADER, conversation);
+    return headers;
   }
 
   #noteBack(): void {

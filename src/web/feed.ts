@@ -1,5 +1,4 @@
-import type { LiveEvents } from "../report/live-events.ts";
-import type { Stats } from "../report/stats.ts";
+import type { PageEvents, Snapshot } from "../page/events.ts";
 
 /** Middleboxes and browsers drop a silent connection. */
 const PING_MS = 15_000;
@@ -15,7 +14,7 @@ type Page = ReadableStreamDefaultController<string>;
 /** Sends what happens to every open page, as server-sent events. A slow page delays nobody and holds bounded memory. */
 export class LiveFeed {
   readonly #pages = new Set<Page>();
-  readonly #soon = new Map<keyof LiveEvents, ReturnType<typeof setTimeout>>();
+  readonly #soon = new Map<keyof PageEvents, ReturnType<typeof setTimeout>>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   get isWatched(): boolean {
@@ -23,7 +22,7 @@ export class LiveFeed {
   }
 
   /** The event stream for one page, starting with the snapshot; status 503 when too many pages are open. */
-  connect(snapshot: Stats): Response {
+  connect(snapshot: Snapshot): Response {
     if (this.#pages.size >= MAX_PAGES) return new Response("too many open pages\n", { status: 503 });
     let page: Page;
     const stream = new ReadableStream<string>(
@@ -41,12 +40,12 @@ export class LiveFeed {
     });
   }
 
-  send<Name extends keyof LiveEvents>(name: Name, data: LiveEvents[Name]): void {
+  send<Name extends keyof PageEvents>(name: Name, data: PageEvents[Name]): void {
     if (this.#pages.size > 0) this.#sendAll(format(name, data));
   }
 
   /** Sends what `read` returns after a moment; further calls until then have no effect. */
-  sendSoon<Name extends keyof LiveEvents>(name: Name, read: () => LiveEvents[Name]): void {
+  sendSoon<Name extends keyof PageEvents>(name: Name, read: () => PageEvents[Name]): void {
     if (this.#pages.size === 0 || this.#soon.has(name)) return;
     const timer = setTimeout(() => {
       this.#soon.delete(name);
@@ -64,7 +63,7 @@ export class LiveFeed {
 
   // --- internal ---
 
-  #open(page: Page, snapshot: Stats): void {
+  #open(page: Page, snapshot: Snapshot): void {
     this.#pages.add(page);
     this.#timer ??= setInterval(() => this.#sendAll(": \n\n"), PING_MS);
     page.enqueue(format("snapshot", snapshot));
@@ -90,6 +89,6 @@ export class LiveFeed {
   }
 }
 
-function format<Name extends keyof LiveEvents>(name: Name, data: LiveEvents[Name]): string {
+function format<Name extends keyof PageEvents>(name: Name, data: PageEvents[Name]): string {
   return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -7,6 +7,13 @@ export interface Health {
   readonly status: "ok";
   /** Random, new in every run. */
   readonly instance: string;
+  readonly version: string;
+  readonly system_turns: "fold" | "keep";
+  readonly tools: "stable" | "keep";
+  /** Where it forwards to, as one URL. */
+  readonly upstream: string;
+  /** False where it ends with the one command that it was started for. */
+  readonly stays: boolean;
 }
 
 /**
@@ -18,12 +25,20 @@ export async function isInstance(
   instance: string,
   timeoutMs: number = TIMEOUT_MS,
 ): Promise<boolean> {
-  const signal = AbortSignal.timeout(timeoutMs);
+  return (await runningProxy({ origin }, timeoutMs))?.instance === instance;
+}
+
+/** What a cache-proxy at the address says of itself; `undefined` where there is none. */
+export async function runningProxy(
+  { origin }: Pick<Address, "origin">,
+  timeoutMs: number = TIMEOUT_MS,
+): Promise<Partial<Health> | undefined> {
   try {
-    const { json } = await ask({ origin, basePath: "" }, `${OWN_PATH}health`, signal);
-    return (json as Partial<Health> | undefined)?.instance === instance;
+    const { json } = await ask({ origin, basePath: "" }, `${OWN_PATH}health`, AbortSignal.timeout(timeoutMs));
+    const health = json as Partial<Health> | null | undefined;
+    return typeof health?.instance === "string" ? health : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

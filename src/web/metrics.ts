@@ -1,5 +1,6 @@
 import pkg from "../../package.json" with { type: "json" };
 import type { Histogram, Totals } from "../report/totals.ts";
+import type { WarmUpsView } from "../warm/totals.ts";
 
 /** `Content-Type` of Prometheus's text format, version 0.0.4. */
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -9,6 +10,7 @@ export interface MetricsSource {
   readonly running: number;
   /** Errors inside cache-proxy. */
   readonly failures: number;
+  readonly warmUps: WarmUpsView;
   /** Start of this run, seconds since 1970. */
   readonly startedAt: number;
 }
@@ -17,7 +19,7 @@ export interface MetricsSource {
  * The text that Prometheus scrapes. Format: https://prometheus.io/docs/instrumenting/exposition_formats/, names:
  * https://prometheus.io/docs/practices/naming/. Labels have few values: endpoints come from a fixed list, and there is no session or model.
  */
-export function renderMetrics({ totals, running, failures, startedAt }: MetricsSource): string {
+export function renderMetrics({ totals, running, failures, warmUps, startedAt }: MetricsSource): string {
   return [
     metric("build_info", "gauge", "1, with the version as a label.", [[{ version: pkg.version }, 1]]),
     metric("start_time_seconds", "gauge", "Start of this run, seconds since 1970.", [[{}, startedAt]]),
@@ -30,6 +32,12 @@ export function renderMetrics({ totals, running, failures, startedAt }: MetricsS
       "evaluated_prompt_tokens_total",
       "Prompt tokens evaluated by the upstream.",
       totals.evaluated_tokens,
+    ),
+    wasted(totals),
+    counter(
+      "cold_starts_total",
+      "Requests that began a conversation with an uncached prompt.",
+      totals.waste.coldStarts,
     ),
     counter("output_tokens_total", "Generated tokens.", totals.output_tokens),
     counter(
@@ -58,6 +66,13 @@ export function renderMetrics({ totals, running, failures, startedAt }: MetricsS
       "From the request's headers to the end of the answer.",
       totals.duration,
     ),
+    warmUpCounts(warmUps),
+    counter(
+      "warmup_evaluated_prompt_tokens_total",
+      "Prompt tokens that warm-ups had evaluated; in no other total.",
+      warmUps.evaluated_tokens,
+    ),
+    counter("warmup_seconds_total", "Time of all warm-ups.", warmUps.seconds),
     counter("report_failures_total", "Errors inside cache-proxy that no client sees.", failures),
   ].join("");
 }
@@ -80,6 +95,19 @@ function refused(totals: Totals): string {
   const samples = [...totals.refused].map(([status, count]): Sample => [{ status: String(status) }, count]);
   const help = "Requests that cache-proxy answered itself and did not forward, by its status.";
   return metric("refused_requests_total", "counter", help, samples);
+}
+
+function wasted({ waste }: Totals): string {
+  const samples = waste.list().map(({ id, tokens }): Sample => [{ cause: id }, tokens]);
+  const help = "Prompt tokens that were evaluated although they were known, or for a cold start, by cause.";
+  return metric("wasted_tokens_total", "counter", help, samples);
+}
+
+function warmUpCounts({ counts }: MetricsSource["warmUps"]): string {
+  const samples = counts.map(({ reason, outcome, count }): Sample => [{ reason, outcome }, count]);
+  const help =
+    "Warm-ups by reason (turn, restart, start) and outcome (complete, aborted, failed); they are no requests.";
+  return metric("warmups_total", "counter", help, samples);
 }
 
 function counter(name: string, help: string, value: number): string {

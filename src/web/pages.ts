@@ -9,12 +9,14 @@ export type OwnHandler = (method: string, path: string) => Response | Promise<Re
 /** Makes the answers below `/cache-proxy/`; called once per request. */
 export interface PagesSource {
   readonly health: () => Response;
-  readonly metrics: () => Response;
-  readonly stats: () => Response;
+  readonly metrics: () => Promise<Response>;
+  readonly stats: () => Promise<Response>;
   readonly events: () => Response;
+  /** One request, compared with the one before; status 404 if it is not remembered. */
+  readonly request: (id: number) => Promise<Response>;
 }
 
-/** The page, `health`, `metrics`, `stats.json` and `events` below `/cache-proxy/`; status 404 for anything else there. */
+/** The page, `health`, `metrics`, `stats.json`, `events` and `requests/ID` below `/cache-proxy/`; status 404 for anything else there. */
 export function ownPages(source: PagesSource): OwnHandler {
   return function answerOwn(method, path) {
     if (path === WITHOUT_SLASH)
@@ -41,14 +43,16 @@ const OWN_HEADERS = {
   "referrer-policy": "no-referrer",
 };
 
-function endpoint(name: string, source: PagesSource): Response | undefined {
+function endpoint(name: string, source: PagesSource): Response | Promise<Response> | undefined {
+  const id = /^requests\/(\d{1,15})$/.exec(name)?.[1];
+  if (id !== undefined) return source.request(Number(id)).then(own);
   switch (name) {
     case "health":
       return own(source.health());
     case "metrics":
-      return own(source.metrics());
+      return source.metrics().then(own);
     case "stats.json":
-      return own(source.stats());
+      return source.stats().then(own);
     case "events":
       return own(source.events());
     default:

@@ -1,14 +1,20 @@
 import { describe, expect, test } from "bun:test";
 import pkg from "../../package.json" with { type: "json" };
-import { command, type Options, readOptions, UsageError, version } from "../../src/cli/options.ts";
+import { command } from "../../src/cli/commands.ts";
+import { type Options, readOptions, UsageError, version } from "../../src/cli/options.ts";
 
 const DEFAULTS: Options = {
   port: 8081,
   host: "127.0.0.1",
   upstream: { origin: "http://localhost:8080", basePath: "" },
+  replicaHeader: "x-served-by",
   allowHosts: [],
   systemTurns: "fold",
+  projectParagraphs: "move",
   tools: "stable",
+  warm: "auto",
+  remember: "on",
+  explain: "cause",
   logFormat: "text",
   verbose: false,
   quiet: false,
@@ -39,11 +45,16 @@ describe("readOptions", () => {
       ["--upstream=http://[::1]:8080"],
       { upstream: { origin: "http://[::1]:8080", basePath: "" } },
     ],
+    ["a replica header", ["--replica-header", "X-Backend"], { replicaHeader: "X-Backend" }],
     ["one allowed host", ["--allow-host", "My-Mac.local."], { allowHosts: ["my-mac.local"] }],
     ["an allowed address", ["--allow-host", "[FD00::5]"], { allowHosts: ["fd00::5"] }],
     ["two allowed hosts", ["--allow-host", "a", "--allow-host=b_c"], { allowHosts: ["a", "b_c"] }],
+    ["project paragraphs kept", ["--project-paragraphs", "keep"], { projectParagraphs: "keep" }],
     ["system turns kept", ["--system-turns", "keep"], { systemTurns: "keep" }],
     ["tools kept", ["--tools=keep"], { tools: "keep" }],
+    ["no warm-ups", ["--warm", "off"], { warm: "off" }],
+    ["the text of differences", ["--explain", "text"], { explain: "text" }],
+    ["nothing remembered", ["--remember=off"], { remember: "off" }],
     ["JSON lines", ["--log-format", "json"], { logFormat: "json" }],
     ["verbose and quiet", ["--verbose", "--quiet"], { verbose: true, quiet: true }],
     [
@@ -61,6 +72,7 @@ describe("readOptions", () => {
     expect(readOptions(["--version"])).toBe("version");
     expect(readOptions(["--port", "none", "--help"])).toBe("help");
     expect(readOptions(["--verbose", "--version"])).toBe("version");
+    expect(readOptions(["--forget"])).toBe("forget");
   });
 
   test("the options are frozen", () => {
@@ -93,6 +105,7 @@ describe("a usage error is one line with the value and the values allowed", () =
     [["--upstream", ""], '--upstream ""', "http://host:port"],
     [["--upstream", "http://h/?a=b"], "query", "http(s)://host:port/path"],
     [["--upstream", "http://h/#a"], "fragment", "http(s)://host:port/path"],
+    [["--replica-header", "x served"], '"x served"', "the name of a header"],
     [["--allow-host", "http://h"], '"http://h"', "without scheme and port"],
     [["--allow-host", "h:80"], '"h:80"', "without scheme and port"],
     [["--allow-host", "*"], '"*"', "without scheme and port"],

@@ -40,10 +40,12 @@ for (const build of BUILDS) {
     test(`Claude Code ${version}, llama.cpp ${build}: the second session starts with a warm cache, but only through the proxy`, async () => {
       const requests = await recordSessions(version, ["Count the notes", "Which notes are the longest?"]);
       await using direct = await startLlamaServer("dense", "Qwen3-Coder.jinja", { build });
-      const raw = await replayAll(requests, direct);
       await using upstream = await startLlamaServer("dense", "Qwen3-Coder.jinja", { build });
       await using proxy = await startProxy(upstream.origin);
-      const proxied = await replayAll(requests, upstream, proxy.origin);
+      const [raw, proxied] = await Promise.all([
+        replayAll(requests, direct),
+        replayAll(requests, upstream, proxy.origin),
+      ]);
       console.log(tableOf(`${version}, ${build}`, requests, raw, proxied));
 
       expect([...raw, ...proxied].map((one) => one.status)).toEqual(Array(2 * requests.length).fill(200));

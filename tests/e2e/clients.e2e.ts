@@ -1,4 +1,4 @@
-/** Every kind of Claude Code through the compiled binary: one header for all, not another byte changed, sessions that end well. */
+/** Every version of Claude Code through the compiled binary: the same header for all, no other byte changed, normal sessions. */
 import { expect, test } from "bun:test";
 import { claudeCode, everyVersion } from "./setup/claude-code.ts";
 import { newUser, runSession } from "./support/claude.ts";
@@ -20,7 +20,7 @@ const SCENARIO: Scenario = {
   ],
 };
 
-/** Of every request of every version, as the upstream got them. */
+/** The headers of all requests of all versions, as the upstream received them. */
 const headers = new Set<string>();
 
 for (const version of await everyVersion()) {
@@ -39,14 +39,14 @@ for (const version of await everyVersion()) {
     expect(received.filter((request) => !isSubagent(request)).length).toBeGreaterThanOrEqual(3);
     for (const request of received) {
       const sent = relay.requests[Number(request.headers.get(RELAY_ID))];
-      if (!sent) throw new Error("the upstream got a request that the client did not send");
+      if (!sent) throw new Error("the upstream received a request that the client did not send");
       expectSameButHeader(sent, request);
       headers.add(headerOf(request));
     }
   }, 180_000);
 }
 
-test("the header is one and the same for every version, main conversation and subagent", () => {
+test("the header is the same for every version, in main conversations and subagents", () => {
   expect([...headers]).toEqual([expect.stringMatching(/^x-anthropic-billing-header: /)]);
 });
 
@@ -59,7 +59,7 @@ function expectSameButHeader(sent: Recorded, received: Recorded): void {
   expect(`${received.method} ${received.target}`).toBe(`${sent.method} ${sent.target}`);
 }
 
-/** The bytes before the header and those behind it. */
+/** The bytes before and after the header. */
 function aroundHeader(request: Recorded): { head: Buffer; tail: Buffer } {
   const body = Buffer.from(request.body);
   const header = JSON.stringify(headerOf(request));
@@ -68,7 +68,7 @@ function aroundHeader(request: Recorded): { head: Buffer; tail: Buffer } {
   return { head: body.subarray(0, at), tail: body.subarray(at + header.length) };
 }
 
-/** The first block of the system prompt; these clients send an array and the header has a block of its own. */
+/** The first block of the system prompt. These clients send an array in which the header is a separate block. */
 function headerOf({ body }: Recorded): string {
   const { system } = JSON.parse(Buffer.from(body).toString()) as { system: { text: string }[] };
   return system[0]?.text ?? "";

@@ -1,4 +1,4 @@
-/** The proxy's figures are the server's own: each request's as its answer says, and their sums as its totals say. */
+/** The proxy's figures equal the server's: those of each request match its answer, and their sums match the server's totals. */
 import { expect, test } from "bun:test";
 import { claudeCode } from "./setup/claude-code.ts";
 import { type LlamaServer, startLlamaServer } from "./support/llama-server.ts";
@@ -18,7 +18,7 @@ interface Figures {
 const NAMES = ["prompt_tokens", "cached_tokens", "evaluated_tokens", "output_tokens"] as const;
 const WORDS = "Tell me of a long prompt, one word after the other. ".repeat(200);
 
-test("stats.json repeats what llama-server says in each answer and in its totals", async () => {
+test("stats.json reports the same figures as llama-server's answers and totals", async () => {
   const session = await recordStory(toolCalls, await claudeCode("2.1.119"));
   await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja");
   await using proxy = await startProxy(server.origin);
@@ -52,12 +52,11 @@ function pick({ prompt_tokens, cached_tokens, evaluated_tokens, output_tokens }:
   return { prompt_tokens, cached_tokens, evaluated_tokens, output_tokens };
 }
 
-/** A few tokens make text even of random weights, without which there is no `message_start`. */
 function limited(request: Recorded): Recorded {
   return { ...request, body: withMaxTokens(request.body, 8) };
 }
 
-/** Every other endpoint and form of answer; each prompt twice, so that there is something cached. */
+/** The other endpoints and kinds of answer. Prompts are repeated, so that there is something cached. */
 function otherRequests(): Recorded[] {
   const messages = [{ role: "user", content: WORDS }];
   return [
@@ -89,7 +88,7 @@ function post(target: string, body: object): Recorded {
 
 type Json = Readonly<Record<string, number | undefined>>;
 
-/** Reads an answer whole, as the proxy never does: all its JSON values, with later figures over earlier ones. */
+/** Reads all JSON values of an answer, which the proxy never does. Later figures override earlier ones. */
 function figuresIn(answer: string): Figures {
   const lines = answer.startsWith("{")
     ? [answer]

@@ -1,4 +1,4 @@
-/** The law of folding, on what the real client sends: what the model saw stays as it was, and nothing that was said is lost. */
+/** Folding real requests: what the model has already seen never changes, and no text is lost. */
 import { expect, test } from "bun:test";
 import { claudeCode, newestVersion } from "./setup/claude-code.ts";
 import { startProxy } from "./support/proxy.ts";
@@ -8,7 +8,7 @@ import type { Conversation, Turn } from "./support/scenario.ts";
 import { stepsOf } from "./support/steps.ts";
 import { recordStory, STORIES } from "./support/stories.ts";
 
-/** What the proxy reads of a server's template: that of a Mistral model refuses two user turns in a row. */
+/** What `/props` says about the chat template. Mistral's rejects two user turns in a row. */
 const PROPS = {
   "any template": { total_slots: 1, chat_template: "{{ messages }}" },
   "a template that demands alternation": {
@@ -20,13 +20,13 @@ const PROPS = {
 for (const version of new Set(["2.1.330", await newestVersion()])) {
   for (const [template, props] of Object.entries(PROPS)) {
     for (const [name, story] of Object.entries(STORIES)) {
-      test(`Claude Code ${version}, ${name}, ${template}: each history begins with the one before`, async () => {
+      test(`Claude Code ${version}, ${name}, ${template}: each history begins with the previous one`, async () => {
         const sent = await recordStory(story, await claudeCode(version));
         const received = await throughProxy(sent, props);
         const histories = received.map(historyOf);
         for (const [at, step] of stepsOf(sent).entries()) {
           if (step.kind === "first") continue;
-          // What stands last may still grow: a system turn comes with the next request, an answer with the words after it.
+          // The last block may still grow: the next request can add a system turn to it.
           const before = histories[step.previous]?.slice(0, -1) ?? [];
           expect(histories[at]?.slice(0, before.length)).toEqual(before);
         }
@@ -39,7 +39,7 @@ for (const version of new Set(["2.1.330", await newestVersion()])) {
 
 // --- internal ---
 
-/** The bodies as they come out of the proxy. */
+/** The requests as the proxy forwards them. */
 async function throughProxy(requests: readonly Recorded[], props: object): Promise<Recorded[]> {
   const received: Recorded[] = [];
   await using upstream = listen(async (request) => {
@@ -58,7 +58,7 @@ type Block = Exclude<Turn["content"], string>[number] & {
   readonly cache_control?: unknown;
 };
 
-/** The blocks that the model sees, one text each; where Anthropic's cache would begin is not for the model. */
+/** The blocks that the model sees, one string each, without the markers for Anthropic's cache. */
 function historyOf({ body }: Recorded): string[] {
   const { messages } = JSON.parse(Buffer.from(body).toString()) as Conversation;
   return messages.flatMap(({ role, content }) =>
@@ -70,7 +70,7 @@ function blocksOf(content: Turn["content"]): readonly Block[] {
   return typeof content === "string" ? [{ type: "text", text: content }] : content;
 }
 
-/** The texts of a request that are nowhere in a history. Markers of the tokens left are dropped on purpose: they do not stay. */
+/** The texts of a request that a history lacks. Markers with the tokens left are dropped on purpose, as they do not stay. */
 function lostFrom({ body }: Recorded, history: readonly string[]): string[] {
   const { messages } = JSON.parse(Buffer.from(body).toString()) as Conversation;
   const all = history.join("\n");

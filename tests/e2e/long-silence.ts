@@ -1,6 +1,7 @@
 /**
- * A prefill of eight minutes, for the real client and the compiled binary with its real times: `bun tests/e2e/long-silence.ts`.
- * Takes as long as it says, so it is not run with the tests; its output is kept in bench/runs/. Exits with 1 if anything was sent twice.
+ * Checks that Claude Code waits through an eight-minute prefill when it goes through the compiled binary:
+ * `bun tests/e2e/long-silence.ts [MINUTES]`. It takes that long, so it is not one of the tests; bench/runs/ has its output.
+ * Exits with 1 if any request was sent twice.
  */
 import { claudeCode } from "./setup/claude-code.ts";
 import { newUser, runSession } from "./support/claude.ts";

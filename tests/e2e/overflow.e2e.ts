@@ -1,4 +1,4 @@
-/** A prompt beyond llama-server's context: the client learns it in words that it knows, and compacts. */
+/** A prompt larger than llama-server's context: the client gets an error message that it knows, and compacts. */
 import { expect, test } from "bun:test";
 import { claudeCode } from "./setup/claude-code.ts";
 import { newUser, runSession } from "./support/claude.ts";
@@ -18,7 +18,7 @@ const SCENARIO: Scenario = {
 
 const claude = await claudeCode("2.1.330");
 
-test("Claude Code compacts, and what a real llama-server says reaches it in the same words", async () => {
+test("the error of a real llama-server is translated, and makes Claude Code compact", async () => {
   const [request] = await recordStory(toolCalls, claude);
   if (!request) throw new Error("the story has no request");
   await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja", { n_ctx: 4096 });
@@ -34,15 +34,15 @@ test("Claude Code compacts, and what a real llama-server says reaches it in the 
     },
   });
 
-  // The same answer to the real client, as long as its conversation is not compacted.
+  // The real client gets the same answer until its conversation is compacted.
   await using upstream = await startFaultyUpstream(SCENARIO, {
     fault: { status: own.status, body: JSON.parse(own.answer) as object },
     silenceMs: 0,
     isDue: isTooLong,
   });
-  await using before = await startProxy(upstream.origin);
+  await using inFront = await startProxy(upstream.origin);
   using user = newUser();
-  const session = await runSession("Count the notes", { claude, user, baseUrl: before.origin });
+  const session = await runSession("Count the notes", { claude, user, baseUrl: inFront.origin });
   expect(session.exitCode).toBe(0);
   const last = upstream.requests.at(-1)?.body ?? new Uint8Array();
   expect(Buffer.from(last).toString()).toContain("Nothing more to do.");
@@ -50,7 +50,7 @@ test("Claude Code compacts, and what a real llama-server says reaches it in the 
 
 // --- internal ---
 
-/** Until it is compacted; the request for the summary is let through, as its own words come last in it. */
+/** True until the conversation is compacted, except for the request for the summary, which ends with a message of its own. */
 function isTooLong({ messages }: Conversation): boolean {
   return messages.some(({ role }) => role === "assistant") && wordsIn(messages.at(-1)) === "";
 }

@@ -1,4 +1,4 @@
-/** The live page in a real browser, before the compiled proxy and a real llama-server. */
+/** The live page in a real browser, with the compiled proxy and a real llama.cpp server. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Browser, type BrowserContextOptions, chromium as driver, type Page } from "playwright-core";
 import { chromium } from "./setup/chromium.ts";
@@ -7,12 +7,12 @@ import { startProxy, type Proxy as TestProxy } from "./support/proxy.ts";
 import type { TestServer } from "./support/recording.ts";
 
 const SLOW = 180_000;
-/** About 4 000 tokens, and what follows makes each session's prompt its own. */
+/** About 4,000 tokens. Each session puts a name in front of them. */
 const WORDS = "The river runs past the old mill and under the stone bridge. ".repeat(330);
 const ANNA = "aaaa1111-0000-4000-8000-000000000001";
 const BERT = "bbbb2222-0000-4000-8000-000000000002";
 
-/** Colours of the style sheet; the first one is what the others stand on. */
+/** Colors of the style sheet; the first one is the background of the others. */
 const TEXTS = ["ink", "soft", "failure", "headline", "busy"];
 const MARKS = ["cached", "evaluated", "unknown", "queued", "answering", "good", "focus"];
 const NAMES = ["card", ...TEXTS, ...MARKS];
@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => browser?.close());
 
 test(
-  "requests appear with llama-server's own figures, and can be read with pointer and keys",
+  "requests appear with llama-server's own figures, and can be explored with the mouse and the keyboard",
   async () => {
     await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja");
     await using proxy = await startProxy(server.origin);
@@ -75,7 +75,7 @@ test(
 );
 
 test(
-  "a prefill shows its progress and goes away",
+  "a running prefill shows its progress, then disappears",
   async () => {
     await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja");
     await using proxy = await startProxy(server.origin);
@@ -107,7 +107,7 @@ describe("with 1 000 requests", () => {
   });
 
   test(
-    "each has its bar, the newest is in sight, and the rest can be scrolled to",
+    "each has a bar, the newest is visible, and the others can be scrolled to",
     async () => {
       await using page = await open(proxy);
       for (let round = 0; round < 50; round++) {
@@ -147,19 +147,19 @@ describe("with 1 000 requests", () => {
   );
 
   test(
-    "text and bars stand out from their ground, light and dark",
+    "text and bars have enough contrast, in light and dark mode",
     async () => {
       for (const colorScheme of ["light", "dark"] as const) {
         await using page = await open(proxy, { colorScheme });
         await page.tab.waitForSelector("#recent tr");
-        const colours = await page.tab.evaluate((names) => {
+        const colors = await page.tab.evaluate((names) => {
           const probe = document.body.appendChild(document.createElement("i"));
           return names.map((name) => {
             probe.style.color = `var(--${name})`;
             return getComputedStyle(probe).color;
           });
         }, NAMES);
-        const contrast = (name: string): number => contrastOf(colours[NAMES.indexOf(name)]!, colours[0]!);
+        const contrast = (name: string): number => contrastOf(colors[NAMES.indexOf(name)]!, colors[0]!);
         // https://www.w3.org/TR/WCAG22/#contrast-minimum and #non-text-contrast
         for (const name of TEXTS) expect(contrast(name)).toBeGreaterThan(4.5);
         for (const name of MARKS) expect(contrast(name)).toBeGreaterThan(3);
@@ -173,7 +173,7 @@ describe("with 1 000 requests", () => {
 });
 
 test(
-  "a proxy that stops is said to be gone, and one that comes back is found",
+  "the page reports a lost proxy and reconnects when it is back",
   async () => {
     await using upstream = scripted();
     const first = await startProxy(upstream.origin);
@@ -229,7 +229,7 @@ interface Stats {
 
 interface OpenPage extends AsyncDisposable {
   readonly tab: Page;
-  /** Words of the browser's console, exceptions, and requests to elsewhere. */
+  /** Console messages, exceptions, and requests to other servers. */
   readonly problems: string[];
   /** Moves the pointer to a bar: the n-th of all in order of arrival, in the n-th lane from above. */
   pointAt(place: { readonly lane: number; readonly bar: number }): Promise<void>;
@@ -275,7 +275,7 @@ interface Question {
   readonly agent?: string;
 }
 
-/** Asks as Claude Code does; gives the figures that the answer itself holds. */
+/** Sends a request as Claude Code does and returns the figures in its answer. */
 async function ask(
   proxy: TestProxy,
   { session, words, agent }: Question,
@@ -321,7 +321,7 @@ function scripted(port = 0): TestServer {
   return { origin: server.url.origin, [Symbol.asyncDispose]: () => server.stop(true) };
 }
 
-/** As the page writes numbers. */
+/** A number as the page writes it. */
 function grouped(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, " ");
 }
@@ -332,8 +332,8 @@ function contrastOf(one: string, other: string): number {
   return (light! + 0.05) / (dark! + 0.05);
 }
 
-function luminance(colour: string): number {
-  const channels = [...colour.matchAll(/\d+/g)].map(([value]) => Number(value) / 255);
+function luminance(color: string): number {
+  const channels = [...color.matchAll(/\d+/g)].map(([value]) => Number(value) / 255);
   const [red, green, blue] = channels.map((value) =>
     value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4,
   );

@@ -1,4 +1,4 @@
-/** A real Claude Code behind the pings: whatever comes after them, its session ends as it should. */
+/** Pings while the upstream is silent: whatever follows them, the session of a real Claude Code ends normally. */
 import { expect, test } from "bun:test";
 import { createRepairs } from "../../src/proxy/repairs.ts";
 import { startProxy } from "../../src/proxy/server.ts";
@@ -11,7 +11,7 @@ import { type Fault, startFaultyUpstream, type Trouble } from "./support/faulty-
 import type { Recorded } from "./support/recording.ts";
 import { type Conversation, type Scenario, text, tool, wordsIn } from "./support/scenario.ts";
 
-/** Pings come much faster than a real proxy's, and the upstream's silence is long beside them. */
+/** Pings are much more frequent than by default, and the upstream is silent for several of them. */
 const PING_MS = 50;
 const SILENCE_MS = 300;
 
@@ -28,7 +28,7 @@ const error = (type: string, status: number): Fault => ({
   body: { error: { code: status, type, message: "no" } },
 });
 
-test("a late answer: one request, one answer, no resend", async () => {
+test("a late answer: the client waits and sends nothing twice", async () => {
   const { session, requests } = await sessionWith({
     fault: "break",
     silenceMs: 10 * SILENCE_MS,
@@ -38,12 +38,12 @@ test("a late answer: one request, one answer, no resend", async () => {
   expect(requests).toHaveLength(2);
 }, 120_000);
 
-/** How the client asks again, as measured (see issue 8 and src/proxy/late.ts). */
+/** How the client asks again after each failure, as measured. */
 const ONCE: readonly { name: string; fault: Fault; asksAgain: "streaming" | "without streaming" }[] = [
   { name: "the connection breaks", fault: "break", asksAgain: "streaming" },
   { name: "429", fault: error("rate_limit_error", 429), asksAgain: "streaming" },
   {
-    name: "503, as of a server that loads its model",
+    name: "503, as from a server that is loading its model",
     fault: error("unavailable_error", 503),
     asksAgain: "streaming",
   },
@@ -66,7 +66,7 @@ test("after pings, the context is too small: the client compacts, and the sessio
     status: 400,
     body: { error: { code: 400, type: "exceed_context_size_error", n_prompt_tokens: 9000, n_ctx: 8192 } },
   };
-  // Too long until it is compacted; the request for the summary is let through, as its own words come last in it.
+  // Too long until it is compacted, except for the request for the summary, which ends with a message of its own.
   const isDue: Trouble["isDue"] = ({ messages }) =>
     messages.some(isAnswer) && wordsIn(messages.at(-1)) === "";
   const { session, requests } = await sessionWith({ fault, silenceMs: SILENCE_MS, isDue });
@@ -89,7 +89,7 @@ async function sessionWith(trouble: Trouble) {
   }
 }
 
-/** The proxy in this process, since the binary has no flag for its times. */
+/** The proxy runs in this process, since the binary has no flag for the time between pings. */
 function patientProxy(origin: string) {
   const upstream = new Upstream({ origin, basePath: "" });
   return startProxy({

@@ -1,6 +1,6 @@
 /**
- * The README's picture of the live page: `bun tests/e2e/screenshot.ts`. Real sessions of Claude Code, played again through the
- * compiled binary to a real llama-server, and a long prefill that is running; written to .github/page.png.
+ * Makes the README's picture of the live page: `bun tests/e2e/screenshot.ts` writes .github/page.png. It replays real Claude
+ * Code sessions through the compiled binary to a real llama.cpp server, and takes the picture during a long prefill.
  */
 import { join } from "node:path";
 import { chromium as driver } from "playwright-core";
@@ -14,7 +14,6 @@ import { recordStory, STORIES } from "./support/stories.ts";
 
 const FILE = join(import.meta.dir, "../../.github/page.png");
 const CHOSEN = ["subagent", "/compact", "--continue", "two sessions"];
-/** A few tokens make text even of random weights, without which there is no `message_start`. */
 const TOKENS = 8;
 
 const claude = await claudeCode("2.1.330");
@@ -38,7 +37,7 @@ await long;
 await browser.close();
 console.log(FILE);
 
-/** The same request after much more has been said in it, as from a large file that was read. */
+/** The same request with a longer conversation, as after reading a large file. */
 function lengthened(request: Recorded): Recorded {
   const body = JSON.parse(new TextDecoder().decode(request.body));
   const content = "One more line of a long file, with some words in it.\n".repeat(2600);

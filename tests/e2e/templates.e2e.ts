@@ -1,4 +1,4 @@
-/** Today's Claude Code on every kind of chat template: no request fails, and each turn finds the one before it in the cache. */
+/** Current Claude Code with every kind of chat template: no request fails, and each turn finds the previous one in the cache. */
 import { afterAll, expect, test } from "bun:test";
 import { claudeCode, newestVersion } from "./setup/claude-code.ts";
 import type { ModelKind } from "./setup/models.ts";
@@ -13,7 +13,7 @@ import { recordStory, STORIES } from "./support/stories.ts";
 interface Case {
   readonly template: string;
   readonly kind: ModelKind;
-  /** The others render thinking only behind the user's latest words: new words change the turns since the words before. */
+  /** Other templates render thinking only after the user's latest message, so a new message changes all turns since the previous one. */
   readonly keepsThinking?: boolean;
 }
 
@@ -25,6 +25,7 @@ const CASES: readonly Case[] = [
   { template: "openai-gpt-oss-120b", kind: "dense" },
   { template: "GLM-4.6", kind: "dense" },
   { template: "google-gemma-4-31B-it", kind: "dense" },
+  { template: "google-gemma-4-31B-it", kind: "swa" },
   { template: "deepseek-ai-DeepSeek-V3.2", kind: "dense" },
 ];
 
@@ -32,7 +33,7 @@ const comparisons: Comparison[] = [];
 
 for (const version of new Set(["2.1.330", await newestVersion()])) {
   for (const one of CASES) {
-    test(`Claude Code ${version} on ${one.template}, ${one.kind}: no error, and what was sent before is cached`, async () => {
+    test(`Claude Code ${version} with ${one.template}, ${one.kind}: no error, and earlier turns are cached`, async () => {
       const recorded = await recordedBy(version);
       const requests = recorded.map(({ request }) => request);
       const [raw, proxied] = await Promise.all([measureRaw(one, requests), measureProxied(one, requests)]);
@@ -50,7 +51,7 @@ afterAll(() => console.log(summaryTable(comparisons)));
 
 const recordings = new Map<string, Promise<RecordedStep[]>>();
 
-/** The requests of all stories, recorded once and replayed on every template. */
+/** The requests of all stories, recorded once per version and replayed with every template. */
 function recordedBy(version: string): Promise<RecordedStep[]> {
   const recording = recordings.get(version) ?? recordStories(version);
   recordings.set(version, recording);
@@ -81,7 +82,7 @@ async function measureProxied({ kind, template }: Case, requests: readonly Recor
   return await replayAll(requests, server, proxy.origin);
 }
 
-/** What is not as it must be, in words that say which request and by how many tokens. */
+/** One message per request that failed or found too little in the cache. */
 function complaints(one: Case, { recorded, proxied }: Comparison): string[] {
   return recorded.flatMap(({ story, step }, at) => {
     const { status, answer, cached = 0 } = proxied[at] as Measured;
@@ -95,17 +96,17 @@ function complaints(one: Case, { recorded, proxied }: Comparison): string[] {
 
 /** How many tokens of a turn must come from the cache. */
 function leastCached({ kind, keepsThinking }: Case, step: Step, measured: readonly Measured[]): number {
-  // What new tools cost is another story: tools.e2e.ts.
+  // tools.e2e.ts covers the cost of new tools.
   if (step.kind === "first" || step.kind === "new tools") return 0;
   const keptFrom = step.kind === "new words" && !keepsThinking ? step.spoken : step.previous;
   const before = tokens(measured[keptFrom]);
-  // A hybrid model goes back to its last checkpoint, at the start of a turn or 516 tokens before a prompt's end.
-  return kind === "hybrid" ? before - 600 : 0.97 * before;
+  // A hybrid or sliding-window model goes back to a checkpoint: at the start of a turn or 516 tokens before a prompt's end.
+  return kind === "dense" ? 0.97 * before : before - 600;
 }
 
-/** A new session in a project, set up as the README advises, begins with nearly all of its prompt cached. */
+/** A new session in a project configured as the README advises finds nearly all of its first prompt in the cache. */
 function leastInNewSession({ kind }: Case, measured: Measured | undefined): number {
-  return (kind === "hybrid" ? 0.97 : 0.99) * tokens(measured);
+  return (kind === "dense" ? 0.99 : 0.97) * tokens(measured);
 }
 
 function tokens(measured: Measured | undefined): number {

@@ -1,4 +1,4 @@
-/** What it costs when ToolSearch loads tools in the middle of a session: as they come, and with the new ones last. */
+/** The cost of tools that ToolSearch loads in mid-session: in the client's order, and with the new ones last. */
 import { afterAll, expect, test } from "bun:test";
 import { claudeCode } from "./setup/claude-code.ts";
 import type { ModelKind } from "./setup/models.ts";
@@ -25,7 +25,7 @@ const loaded = stepsOf(loading).findIndex((step) => step.kind === "new tools");
 const rows: (string | number | undefined)[][] = [];
 
 for (const { template, kind } of CASES) {
-  test(`${template}, ${kind}: tools loaded in the middle of a session`, async () => {
+  test(`${template}, ${kind}: tools loaded in mid-session`, async () => {
     const [keep, stable] = await Promise.all([
       measure(loading, template, kind, "keep"),
       measure(loading, template, kind, "stable"),
@@ -35,9 +35,9 @@ for (const { template, kind } of CASES) {
     rows.push([template, kind, ...next, ...[keep, stable, allTools].map(evaluatedIn)]);
 
     expect([...keep, ...stable, ...allTools].map((one) => one.status)).toEqual(Array(9).fill(200));
-    const [asItCame = 0, newLast = 0] = next;
-    // A hybrid model can only go back to a checkpoint, and there is none between the tools.
-    if (kind === "dense") expect(newLast).toBeLessThan(0.6 * asItCame);
+    const [clientOrder = 0, newLast = 0] = next;
+    // A hybrid model can only go back to a checkpoint, and there is none among the tools.
+    if (kind === "dense") expect(newLast).toBeLessThan(0.6 * clientOrder);
     else expect(evaluatedIn(allTools)).toBeLessThan(evaluatedIn(stable));
   }, 180_000);
 }
@@ -46,9 +46,9 @@ afterAll(() => {
   const head = [
     "Evaluated tokens",
     "",
-    "next: as it came",
+    "next: client order",
     "new ones last",
-    "session: as it came",
+    "session: client order",
     "new ones last",
   ];
   console.log(`\n${table([...head, "ENABLE_TOOL_SEARCH=false"], rows)}\n`);

@@ -1,15 +1,24 @@
 import { expect, test } from "bun:test";
-import { EMPTY, withRequest, withRunning, withServer, withSnapshot } from "../../src/page/state.ts";
+import type { Snapshot } from "../../src/page/events.ts";
+import {
+  EMPTY,
+  withRequest,
+  withRunning,
+  withServer,
+  withSnapshot,
+  withWarmUps,
+} from "../../src/page/state.ts";
 import { stats, totalsView } from "../../src/report/stats.ts";
 import { Totals } from "../../src/report/totals.ts";
+import { WarmTotals } from "../../src/warm/totals.ts";
 import { FULL } from "../report/records.ts";
 
 const SERVER = { state: "ready", since: FULL.time } as const;
 const totals = new Totals();
 
-function snapshot(startedAt: number, ids: readonly number[]): ReturnType<typeof stats> {
+function snapshot(startedAt: number, ids: readonly number[]): Snapshot {
   const records = ids.map((id) => ({ ...FULL, id }));
-  return stats({
+  const made = stats({
     startedAt: new Date(startedAt),
     server: SERVER,
     totals,
@@ -17,6 +26,7 @@ function snapshot(startedAt: number, ids: readonly number[]): ReturnType<typeof 
     running: [],
     records,
   });
+  return { ...made, warm_ups: new WarmTotals().view() };
 }
 
 test("after a reconnection older records of the same run stay, in order and once each", () => {
@@ -59,4 +69,17 @@ test("the newest thousand records are kept", () => {
 test("the running requests are those of the last event", () => {
   const running = [{ id: 5, time: FULL.time, endpoint: "/v1/messages", state: "waiting" as const }];
   expect(withRunning(withRunning(EMPTY, running), []).running).toEqual([]);
+});
+
+test("warm-ups are the last ones, the one in progress without an outcome", () => {
+  const warmUps = new WarmTotals();
+  for (let index = 0; index < 30; index++) {
+    warmUps.started({ reason: "turn", session: `s${index}` });
+    if (index < 29)
+      warmUps.ended({ reason: "turn" }, { outcome: "complete", pieces: 1, evaluated_tokens: 9, ms: 5 });
+  }
+  const shown = withWarmUps(EMPTY, warmUps.view()).warmUps;
+  expect(shown.map(({ session }) => session)).toEqual(Array.from({ length: 20 }, (_, at) => `s${at + 10}`));
+  expect(shown.at(-1)!.outcome).toBeUndefined();
+  expect(shown.at(-2)).toMatchObject({ outcome: "complete", evaluated_tokens: 9 });
 });

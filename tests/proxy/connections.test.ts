@@ -2,17 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { get, type IncomingMessage } from "node:http";
 import { createServer, type Socket } from "node:net";
 import { rawClient, request } from "../support/client.ts";
+import { freePort } from "../support/port.ts";
 import { ownError, proxyTo } from "../support/proxy.ts";
 import { answerText, type Connection, chunkedHead, chunkOf, startUpstream } from "../support/upstream.ts";
-
-/** A port on which nothing listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** An answer of which nothing is read before it is asked for. */
 function answerTo(port: number): Promise<IncomingMessage> {

@@ -38,14 +38,16 @@ const TWO_USER_TURNS = { model: "m", messages: [user("Hello"), user("More")] };
 const SYSTEM_TURN = { messages: [user("Hello"), { role: "system", content: "S" }] };
 
 interface Sent {
+  readonly agent?: string;
   readonly path?: string;
   readonly method?: string;
   readonly session?: string;
 }
 
 function send(repair: ReturnType<typeof createRepairs>, body: object, sent: Sent = {}) {
-  const { path = "/v1/messages", method = "POST", session } = sent;
+  const { path = "/v1/messages", method = "POST", session, agent } = sent;
   const headers = new Headers(session === undefined ? {} : { "x-claude-code-session-id": session });
+  if (agent !== undefined) headers.set("x-claude-code-agent-id", agent);
   return repair(Buffer.from(JSON.stringify(body)), readHead(method, path, headers, performance.now()));
 }
 
@@ -70,14 +72,14 @@ describe("turns and tools are repaired in Anthropic's API only", () => {
     expect(notes).toEqual(isRepaired ? ["system turns folded: 1"] : []);
   });
 
-  test("the header in the first message, in other APIs only", async () => {
+  test("the header in the first message, in every API", async () => {
     const header = "x-anthropic-billing-header: cc_version=1;";
     const body = { messages: [{ role: "system", content: header }] };
     const { upstream } = upstreamWith({});
     const repair = createRepairs({ ...SETTINGS, systemTurns: "keep" }, upstream, new SessionMemory());
     const notes = async (path: string) => (await send(repair, body, { path })).notes;
     expect(await notes("/v1/chat/completions")).toEqual(["billing header made constant"]);
-    expect(await notes("/base/v1/messages/count_tokens")).toEqual([]);
+    expect(await notes("/base/v1/messages/count_tokens")).toEqual(["billing header made constant"]);
   });
 });
 
@@ -91,6 +93,20 @@ describe("what is known of the server", () => {
     ] as const) {
       const repair = createRepairs(SETTINGS, upstreamWith({ "/props": props }).upstream, new SessionMemory());
       expect((await send(repair, TWO_USER_TURNS)).notes).toEqual(want);
+    }
+  });
+
+  test("decides whether an image becomes a text", async () => {
+    const image = { type: "image", source: { type: "base64", media_type: "image/png", data: "iVBOR" } };
+    const body = { messages: [{ role: "user", content: [image] }] };
+    for (const [vision, notes] of [
+      [false, ["images and documents replaced by texts: 1"]],
+      [true, []],
+    ] as const) {
+      const props = { ...ANY_TEMPLATE, modalities: { vision, audio: false } };
+      const { upstream } = upstreamWith({ "/props": props });
+      const settings = { ...SETTINGS, systemTurns: "keep" } as const;
+      expect((await send(createRepairs(settings, upstream, new SessionMemory()), body)).notes).toEqual(notes);
     }
   });
 
@@ -132,6 +148,15 @@ describe("the order of a session's tools", () => {
     expect(toolsIn(third.body)).toEqual(["b", "a", "c"]);
   });
 
+  test("is one of its own for each subagent", async () => {
+    const repair = createRepairs(SETTINGS, upstreamWith({}).upstream, new SessionMemory());
+    await send(repair, toolsOf("b", "a"), { session: "one" });
+    const subagent = { session: "one", agent: "agent-1" };
+    expect(toolsIn((await send(repair, toolsOf("a", "b"), subagent)).body)).toEqual(["a", "b"]);
+    for (let request = 0; request < 60; request++) await send(repair, toolsOf("a"), subagent);
+    expect(toolsIn((await send(repair, toolsOf("a", "b"), { session: "one" })).body)).toEqual(["b", "a"]);
+  });
+
   test("is remembered between requests that wait for the server at the same time", async () => {
     const memory = new SessionMemory();
     const repair = createRepairs(SETTINGS, upstreamWith({ "/props": ANY_TEMPLATE }).upstream, memory);
@@ -142,7 +167,7 @@ describe("the order of a session's tools", () => {
       ["b", "a", "c"],
       ["b", "a", "c"],
     ]);
-    expect(memory.get("one").toolOrder).toEqual(["b", "a", "c"]);
+    expect(memory.get("one").toolOrder?.map(({ name }) => name)).toEqual(["b", "a", "c"]);
   });
 
   test.each<[string, Partial<RewriteSettings>, Sent]>([

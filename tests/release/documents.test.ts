@@ -2,9 +2,10 @@ import { describe, expect, test } from "bun:test";
 import { bashCompletion } from "../../scripts/release/completions/bash.ts";
 import { fishCompletion } from "../../scripts/release/completions/fish.ts";
 import { zshCompletion } from "../../scripts/release/completions/zsh.ts";
-import { readFlags } from "../../scripts/release/flags.ts";
+import { readFlags, readSubcommands } from "../../scripts/release/flags.ts";
 import { manPage } from "../../scripts/release/man-page.ts";
-import { command, readOptions } from "../../src/cli/options.ts";
+import { command } from "../../src/cli/commands.ts";
+import { readOptions } from "../../src/cli/options.ts";
 
 const FACTS = {
   version: "1.2.3",
@@ -35,6 +36,14 @@ describe("the man page", () => {
       const item = page.split(`.It Fl -${name}`)[1]?.split(/^\.(It|El)/m)[0] ?? "";
       expect(item.replaceAll("\\-", "-")).toContain(description);
       if (normal !== undefined) expect(item.replaceAll("\\-", "-")).toContain(`The default is \\fB${normal}`);
+    }
+  });
+
+  test("has a section for every command, with its own flags", () => {
+    for (const { name, flags } of readSubcommands()) {
+      const section = page.split(`.Ss ${name}\n`)[1]?.split(/^\.S[hs]/m)[0] ?? "";
+      for (const flag of flags)
+        expect(section.replaceAll("\\-", "-")).toMatch(new RegExp(`-${flag.name}\\b`));
     }
   });
 
@@ -69,6 +78,12 @@ describe("bash completion", () => {
     ],
     [["--port", ""], []],
     [["--quiet", "--verb"], ["--verbose"]],
+    [["d"], ["doctor"]],
+    [["run", "--dr"], ["--dry-run"]],
+    [["run", "--shell", "f"], ["fish"]],
+    [["run", "--wait", "--", "compge"], ["compgen"]],
+    [["doctor", "--no"], ["--no-self-test"]],
+    [["doctor", "--dr"], []],
   ];
   test.skipIf(!Bun.which("bash")).each(cases)("completes %p to %p", async (typed, want) => {
     const words = ["cache-proxy", ...typed].map((word) => `'${word}'`).join(" ");
@@ -97,6 +112,9 @@ describe("fish completion", () => {
     ["cache-proxy --tools ", ["keep", "stable"]],
     ["cache-proxy --log-format=j", ["--log-format=json"]],
     ["cache-proxy --port ", []],
+    ["cache-proxy d", ["doctor"]],
+    ["cache-proxy run --dr", ["--dry-run"]],
+    ["cache-proxy doctor --no", ["--no-self-test"]],
   ];
   test.skipIf(!Bun.which("fish")).each(cases)("completes %p to %p", async (line, want) => {
     const { output, exitCode } = await run(

@@ -16,6 +16,7 @@ test("a request is described by its head and what its body says", () => {
     model: "m.gguf",
     session: "s1",
     agent: "main",
+    conversation: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
     stream: true,
     bytes: 80_000,
     arrivedAt: 5,

@@ -69,7 +69,7 @@ describe("the body of the benchmark", () => {
     expect(folded.notes.map((note) => note.replace(/: .*/, ""))).toEqual([
       "billing header made constant",
       "system turns folded",
-      "reminders moved into their tool result",
+      "client texts moved into their tool result",
       "tools moved",
     ]);
     const without = claudeCodeBody({ seed: 1, bytes: 2e6 });

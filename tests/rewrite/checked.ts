@@ -14,6 +14,7 @@ export interface Setup extends RewriteSettings, RewriteContext {
 export const HEADER_ONLY: Setup = { api: "anthropic", systemTurns: "keep", tools: "keep" };
 export const FOLD: Setup = { api: "anthropic", systemTurns: "fold", tools: "stable" };
 export const OPENAI: Setup = { ...FOLD, api: "openai" };
+export const RESPONSES: Setup = { ...FOLD, api: "responses" };
 export const STRICT: Setup = { ...FOLD, strictAlternation: true };
 
 /** Both steps of the rewriting. */
@@ -81,11 +82,13 @@ export function written(body: Buffer, pieces: Pieces): Buffer {
 /** A parsed body with the header of every text in the right places made constant. */
 export function withConstantHeader(value: unknown, { api }: Setup): unknown {
   if (!isObject(value)) return value;
-  if ("system" in value) return { ...value, system: inContent(value.system) };
-  const [first, ...rest] = Array.isArray(value.messages) ? value.messages : [];
-  if (api === "anthropic" || !isObject(first)) return value;
-  if (!("content" in first) || (first.role !== "system" && first.role !== "developer")) return value;
-  return { ...value, messages: [{ ...first, content: inContent(first.content) }, ...rest] };
+  const out: Record<string, unknown> = { ...value };
+  if ("system" in out) out.system = inContent(out.system);
+  else if ("messages" in out) out.messages = inFirst(out.messages);
+  if (api !== "responses") return out;
+  if (typeof out.instructions === "string") out.instructions = inText(out.instructions);
+  if ("input" in out) out.input = inFirst(out.input);
+  return out;
 }
 
 // --- internal ---
@@ -103,11 +106,20 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+function inFirst(list: unknown): unknown {
+  const [first, ...rest] = Array.isArray(list) ? list : [];
+  if (!isObject(first) || !("content" in first)) return list;
+  if (first.role !== "system" && first.role !== "developer") return list;
+  return [{ ...first, content: inContent(first.content) }, ...rest];
+}
+
 function inContent(content: unknown): unknown {
   if (typeof content === "string") return inText(content);
   if (!Array.isArray(content)) return content;
   return content.map((block) =>
-    isObject(block) && block.type === "text" && typeof block.text === "string"
+    isObject(block) &&
+    (block.type === "text" || block.type === "input_text") &&
+    typeof block.text === "string"
       ? { ...block, text: inText(block.text) }
       : block,
   );

@@ -59,7 +59,12 @@ test("all passes work on one body at once", () => {
     "system turns folded: 1",
     "tools moved: Bash, Read",
   ]);
-  expect(facts).toEqual({ model: "claude-opus-4-8", stream: true, tools: 2 });
+  expect(facts).toEqual({
+    model: "claude-opus-4-8",
+    stream: true,
+    tools: 2,
+    start: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+  });
   expect(toolOrder).toEqual(["Bash", "Read"]);
 });
 

@@ -181,6 +181,7 @@ class Writer {
       () => [this.#text()],
       () => [this.#text()],
       () => [this.#text(), this.#text()],
+      () => [{ kind: "text", text: `Launching skill: ${this.#words_()}` }],
       () => this.#image(1),
       () => [this.#text(), ...this.#image(1)],
       () => [...this.#image(1), this.#text()],
@@ -191,7 +192,9 @@ class Writer {
   #late(time: number): Part {
     return this.#random.pick<() => Part>([
       () => this.#reminder(),
-      () => this.#reminder(),
+      () => this.#clientText(),
+      () => ({ kind: "text", text: `[Request interrupted by user ¶${this.#mark()}]` }),
+      () => ({ kind: "text", text: this.#random.pick(["", "\n", "Tool loaded."]) }),
       () => this.#text(),
       () => this.#image(1)[0]!,
       () => this.#marker(time),
@@ -204,6 +207,17 @@ class Writer {
 
   #text(): Part {
     return { kind: "text", text: this.#words_() };
+  }
+
+  /** What Claude Code writes without tags around it. */
+  #clientText(): Part {
+    const opening = this.#random.pick([
+      "Base directory for this skill: ",
+      "\nThe user sent a new message while you were working:\n",
+      "PostToolUse:Bash hook additional context: ",
+      "[Image: original ",
+    ]);
+    return { kind: "text", text: opening + this.#words_() };
   }
 
   #reminder(): Part {

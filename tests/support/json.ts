@@ -11,7 +11,7 @@ export function randomJson(random: Random, depth: number, key: () => string, tex
   return Object.fromEntries(random.some(0, 4, () => [key(), randomJson(random, depth - 1, key, text)]));
 }
 
-/** A string with what is awkward in JSON: quotes, backslashes, control characters, lone surrogates, all widths of UTF-8. */
+/** A string with what is awkward in JSON: quotes, backslashes, control characters, all widths of UTF-8. No lone surrogates. */
 export function randomText(random: Random): string {
   return random.some(0, 12, () => random.pick(AWKWARD)).join("");
 }
@@ -40,22 +40,7 @@ export function serialize(value: Json, random: Random, verbatim: (text: string) 
 // --- internal ---
 
 const AWKWARD = [
-  ...[
-    '"',
-    "\\",
-    "\\\\",
-    '\\"',
-    "/",
-    "\n",
-    "\t",
-    "\u0000",
-    "\u2028",
-    "\ud800",
-    "\udc00x",
-    "é",
-    "漢字",
-    "👩‍💻",
-  ],
+  ...['"', "\\", "\\\\", '\\"', "/", "\n", "\t", "\u0000", "\u2028", "é", "漢字", "👩‍💻"],
   ...["{", "}", "[", "]", ",", ":", '","text":"', "a", "word ", "some more words, then "],
 ];
 

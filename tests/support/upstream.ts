@@ -42,6 +42,8 @@ export async function startUpstream(answer: (connection: Connection) => void): P
   const server = createServer((socket) => {
     connections++;
     sockets.add(socket);
+    // Each request of a kept connection listens for its end.
+    socket.setMaxListeners(0);
     readRequests(socket, (arrived) => {
       requests.push(arrived);
       answer(connectionOf(socket, arrived));

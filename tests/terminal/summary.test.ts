@@ -30,6 +30,7 @@ test("the run in a few lines", () => {
       .split("\n"),
   ).toEqual([
     "3 requests, 36 864 prompt tokens",
+    "  warm turns 100.0 % cached",
     "  cached     18 100 tokens (49.0 %)",
     "  evaluated  18 764 tokens",
     "  saved      about 22 s of prefill (estimate: cached ÷ 830 tokens/s)",
@@ -62,7 +63,34 @@ test("what failed, what a client that left has cost, and where the time went", (
 
 test("one is not many", () => {
   const one = { ...FULL, prompt_tokens: 1, cached_tokens: 1, evaluated_tokens: 0 };
-  expect(summaryOf([one])).toContain("1 request, 1 prompt token\n  cached     1 token (100.0 %)\n");
+  expect(summaryOf([one])).toContain(
+    "1 request, 1 prompt token\n  warm turns 100.0 % cached\n  cached     1 token (100.0 %)\n",
+  );
+});
+
+test("warm turns are apart from cold starts, and every cause has its cost, most costly first", () => {
+  const cause = { certain: true, text: "" };
+  const records: RequestRecord[] = [
+    {
+      ...FULL,
+      cached_tokens: 0,
+      evaluated_tokens: 900,
+      cause: { ...cause, id: "first_request", tokens: 900 },
+    },
+    { ...FULL, cached_tokens: 3000, evaluated_tokens: 20 },
+    {
+      ...FULL,
+      cached_tokens: 0,
+      evaluated_tokens: 1100,
+      cause: { ...cause, id: "slot_taken", tokens: 1000 },
+    },
+  ];
+  const lines = summaryOf(records).split("\n");
+  expect(lines).toContain("  warm turns 75.0 % cached, 1 cold start");
+  expect(lines.slice(lines.indexOf("  cost by cause") + 1).slice(0, 2)).toEqual([
+    "    slot taken: 1 000 tokens in 1 request",
+    "    first request: 900 tokens in 1 request",
+  ]);
 });
 
 test("without cached tokens nothing is claimed about them", () => {

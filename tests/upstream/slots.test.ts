@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type PrefillingSlot, readSlots } from "../../src/upstream/slots.ts";
+import { type HeldSlot, type PrefillingSlot, readHeldSlots, readSlots } from "../../src/upstream/slots.ts";
 
 /** As llama-server b10434 answers, less what is not read. */
 function slot(changes: object): object {
@@ -34,3 +34,22 @@ describe("which slots evaluate a prompt", () => {
   ];
   for (const { name, answer, want } of cases) test(name, () => expect(readSlots(answer)).toEqual(want));
 });
+
+describe("what the slots hold", () => {
+  const unused = { id: 1, n_ctx: 32_768, is_processing: false };
+  const cases: { name: string; answer: unknown; want: HeldSlot[] | undefined }[] = [
+    { name: "one busy, one unused", answer: [slot({}), unused], want: [held(6144, true), held(0)] },
+    { name: "one idle after a prompt", answer: [slot({ is_processing: false })], want: [held(6144)] },
+    { name: "unused in an older build", answer: [{ ...unused, id_task: -1 }], want: [held(0)] },
+    { name: "a build without figures", answer: [{ ...unused, id_task: 3 }], want: undefined },
+    { name: "no slot", answer: [], want: undefined },
+    { name: "an error", answer: { error: { code: 501 } }, want: undefined },
+    { name: "nonsense", answer: [null], want: undefined },
+    { name: "not JSON", answer: undefined, want: undefined },
+  ];
+  for (const { name, answer, want } of cases) test(name, () => expect(readHeldSlots(answer)).toEqual(want));
+});
+
+function held(tokens: number, isBusy = false): HeldSlot {
+  return { tokens, isBusy };
+}

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { CONVERSATION_HEADER } from "../../src/request/conversation.ts";
 import { factsOf } from "../../src/upstream/props.ts";
 import { Upstream, type UpstreamTimes } from "../../src/upstream/upstream.ts";
+import { freePort } from "../support/port.ts";
 
 const PROPS = { total_slots: 1, chat_template: "lenient", build_info: "b1", model_path: "/a.gguf" };
 const STRICT = { ...PROPS, chat_template: "{{ raise_exception('roles must alternate') }}" };
@@ -27,13 +29,6 @@ function upstreamAt(port: number, times: Partial<UpstreamTimes> = {}, basePath =
 const upstreamThat = (answers: Answers, times: Partial<UpstreamTimes> = {}, basePath = "") =>
   upstreamAt(serve(answers), times, basePath);
 
-async function closedPort(): Promise<number> {
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
-  const { port } = server;
-  await server.stop(true);
-  return port as number;
-}
-
 describe("probing", () => {
   test("goes below the base path", async () => {
     const answers: Answers = ({ url }) =>
@@ -56,7 +51,7 @@ describe("probing", () => {
   });
 
   test("no server, no answer: the cause, never a throw", async () => {
-    expect(await upstreamAt(await closedPort()).probe()).toEqual({ cause: "connection refused" });
+    expect(await upstreamAt(await freePort()).probe()).toEqual({ cause: "connection refused" });
     const silent = upstreamThat(() => new Promise<Response>(() => {}), { timeoutMs: 50 });
     expect(await silent.probe()).toEqual({ cause: "no answer in time" });
   });
@@ -132,7 +127,7 @@ describe("facts", () => {
       () => (isSilent ? new Promise<Response>(() => {}) : Response.json(STRICT)),
       { freshMs: 0, waitMs: 5 },
     );
-    expect((await upstream.facts()).strictAlternation).toBe(true);
+    await upstream.probe();
     isSilent = true;
     expect((await upstream.facts()).strictAlternation).toBe(true);
   });
@@ -163,6 +158,14 @@ describe("facts", () => {
     expect(seen).toContain("/props model=strict&autoload=false");
   });
 
+  test("of a router's model are its own right after a probe, which names none", async () => {
+    const upstream = upstreamThat(({ url }) =>
+      Response.json(new URL(url).searchParams.has("model") ? STRICT : { ...PROPS, role: "router" }),
+    );
+    await upstream.probe();
+    expect((await upstream.facts({ model: "strict" })).strictAlternation).toBe(true);
+  });
+
   test("of a server in llama-swap are asked where the request goes", async () => {
     const upstream = upstreamThat(({ url }) =>
       new URL(url).pathname === "/upstream/strict/props"
@@ -174,9 +177,47 @@ describe("facts", () => {
   });
 });
 
+describe("facts after llama-swap", () => {
+  const swap = (running: readonly object[], seen: string[] = []) =>
+    upstreamThat(({ url }) => {
+      const { pathname } = new URL(url);
+      seen.push(pathname);
+      if (pathname === "/running") return Response.json({ running });
+      if (pathname === "/upstream/org%2Fstrict/props") return Response.json(STRICT);
+      if (pathname === "/upstream/lenient/props") return Response.json(PROPS);
+      return new Response("404 page not found", { status: 404 });
+    });
+  const RUNNING = [
+    { model: "org/strict", state: "ready" },
+    { model: "lenient", state: "ready" },
+    { model: "late", state: "starting" },
+  ];
+
+  test("are those of the model that the body names", async () => {
+    const upstream = swap(RUNNING);
+    expect((await upstream.facts({ model: "org/strict" })).strictAlternation).toBe(true);
+    expect((await upstream.facts({ model: "lenient" })).strictAlternation).toBe(false);
+    expect((await upstream.facts({ model: "org/strict" })).strictAlternation).toBe(true);
+  });
+
+  test("are those of the model right after a probe, which names none", async () => {
+    const upstream = swap(RUNNING);
+    expect(await upstream.probe()).toEqual({ status: 404 });
+    expect((await upstream.facts({ model: "org/strict" })).strictAlternation).toBe(true);
+  });
+
+  test("are not asked of a model that does not run: the question would load it", async () => {
+    const seen: string[] = [];
+    const upstream = swap(RUNNING, seen);
+    await upstream.facts({ model: "late" });
+    await upstream.facts({ model: "other" });
+    expect(seen.filter((path) => path.startsWith("/upstream/"))).toEqual([]);
+  });
+});
+
 describe("lost and back", () => {
   test("are said once each, when the server is gone and when it answers again", async () => {
-    const port = await closedPort();
+    const port = await freePort();
     const upstream = upstreamAt(port);
     const said: string[] = [];
     upstream.on("lost", () => said.push("lost"));
@@ -233,7 +274,70 @@ describe("slots", () => {
   });
 
   test("no answer at all is an error", async () => {
-    const upstream = upstreamAt(await closedPort());
+    const upstream = upstreamAt(await freePort());
     expect(upstream.slots(AbortSignal.timeout(5000))).rejects.toThrow();
+  });
+});
+
+describe("watching", () => {
+  test("notices a server that is gone, one that loads its model, and one that is back", async () => {
+    const events: string[] = [];
+    const port = await freePort();
+    const upstream = upstreamAt(port);
+    upstream.on("lost", () => events.push("lost"));
+    upstream.on("back", () => events.push("back"));
+    await upstream.watch();
+    await upstream.watch();
+    expect(events).toEqual(["lost"]);
+    let isLoading = true;
+    serve(() => (isLoading ? new Response("", { status: 503 }) : Response.json(PROPS)), port);
+    await upstream.watch();
+    expect(events).toEqual(["lost"]);
+    isLoading = false;
+    expect(await upstream.watch()).toBe(true);
+    await upstream.watch();
+    expect(events).toEqual(["lost", "back"]);
+  });
+});
+
+test("watching makes no sense for another kind of server", async () => {
+  const watches = await Promise.all(
+    [404, 200, 503].map((status) => upstreamThat(() => new Response("", { status })).watch()),
+  );
+  expect(watches).toEqual([false, false, true]);
+});
+
+describe("a request of our own", () => {
+  test("goes below the base path, with the last client's key", async () => {
+    const received: string[] = [];
+    const answers: Answers = async (request) => {
+      const { pathname, search } = new URL(request.url);
+      const header = (name: string): string => request.headers.get(name) ?? "";
+      received.push(
+        pathname + search,
+        header("x-api-key"),
+        header(CONVERSATION_HEADER),
+        await request.text(),
+      );
+      return new Response("fine");
+    };
+    const upstream = upstreamThat(answers, {}, "/llama");
+    upstream.noteCredentials(new Headers({ "x-api-key": "k" }));
+    const answer = await upstream.send(
+      { target: "/v1/messages?beta=true", body: Buffer.from("{}"), conversation: "c1" },
+      new AbortController().signal,
+    );
+    expect(await answer.text()).toBe("fine");
+    expect(received).toEqual(["/llama/v1/messages?beta=true", "k", "c1", "{}"]);
+  });
+
+  test("asks for a rendered prompt", async () => {
+    const answers: Answers = async (request) => Response.json({ prompt: await request.text() });
+    const question = { messages: [] };
+    const { signal } = new AbortController();
+    expect(await upstreamThat(answers).rendered(question, {}, signal)).toBe(JSON.stringify(question));
+    expect(await upstreamThat(() => Response.json({})).rendered(question, {}, signal)).toBeUndefined();
+    const missing = upstreamThat(() => new Response("", { status: 404 }));
+    expect(await missing.rendered(question, {}, signal)).toBeUndefined();
   });
 });

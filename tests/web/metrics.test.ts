@@ -2,6 +2,9 @@ import { expect, test } from "bun:test";
 import parsePrometheusTextFormat from "parse-prometheus-text-format";
 import { stats } from "../../src/report/stats.ts";
 import { Histogram, Totals } from "../../src/report/totals.ts";
+import type { WarmUpResult } from "../../src/warm/listener.ts";
+import type { Reason } from "../../src/warm/plan.ts";
+import { WarmTotals } from "../../src/warm/totals.ts";
 import { renderMetrics } from "../../src/web/metrics.ts";
 import { BARE, FULL } from "../report/records.ts";
 
@@ -11,8 +14,17 @@ function totalsOf(...records: (typeof FULL)[]): Totals {
   return totals;
 }
 
-function families(totals: Totals): Map<string, ReturnType<typeof parsePrometheusTextFormat>[number]> {
-  const text = renderMetrics({ totals, running: 2, failures: 0, startedAt: 1_795_424_838.961 });
+function families(
+  totals: Totals,
+  warmUps = new WarmTotals(),
+): Map<string, ReturnType<typeof parsePrometheusTextFormat>[number]> {
+  const text = renderMetrics({
+    totals,
+    running: 2,
+    failures: 0,
+    warmUps: warmUps.view(),
+    startedAt: 1_795_424_838.961,
+  });
   return new Map(parsePrometheusTextFormat(text).map((family) => [family.name, family]));
 }
 
@@ -108,10 +120,30 @@ test("stats.json has the same figures and leaves out unknown ones", () => {
       evaluated_tokens_per_second: 830,
       saved_seconds_estimate: 18_100 / 830,
     },
+    ...{ cold_starts: 0, warm_share: 1, waste: [] },
   });
   const empty = stats({ ...source, totals: new Totals() });
   expect(empty.totals).not.toHaveProperty("cached_share");
   expect(empty.requests).toEqual([FULL]);
   expect(empty.failures).toEqual(failures);
   expect(JSON.parse(JSON.stringify(empty)).started_at).toBe("1970-01-01T00:00:00.000Z");
+});
+
+test("warm-ups are counted apart, by reason and outcome", () => {
+  const warmUps = new WarmTotals();
+  const run = (reason: Reason, result: WarmUpResult): void => {
+    warmUps.started({ reason });
+    warmUps.ended({ reason }, result);
+  };
+  run("turn", { outcome: "complete", pieces: 4, evaluated_tokens: 2_973, ms: 900 });
+  run("turn", { outcome: "complete", pieces: 1, evaluated_tokens: undefined, ms: 100 });
+  run("restart", { outcome: "aborted", pieces: 0, evaluated_tokens: 0, ms: 500 });
+  const found = families(totalsOf(FULL), warmUps);
+  expect(found.get("cache_proxy_warmups_total")!.metrics).toEqual([
+    { value: "2", labels: { reason: "turn", outcome: "complete" } },
+    { value: "1", labels: { reason: "restart", outcome: "aborted" } },
+  ]);
+  expect(found.get("cache_proxy_warmup_evaluated_prompt_tokens_total")!.metrics[0]!.value).toBe("2973");
+  expect(found.get("cache_proxy_warmup_seconds_total")!.metrics[0]!.value).toBe("1.5");
+  expect(found.get("cache_proxy_evaluated_prompt_tokens_total")!.metrics[0]!.value).toBe("332");
 });

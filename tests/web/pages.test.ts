@@ -14,7 +14,14 @@ let server: ReturnType<typeof Bun.serve>;
 beforeEach(() => {
   const upstream = new Upstream({ origin: "http://127.0.0.1:1", basePath: "" });
   report = new Report({ upstream, failures: new Failures(), progressWanted: () => false });
-  web = new Web(report, "this-run");
+  web = new Web(report, {
+    instance: "this-run",
+    version: "1.2.3",
+    system_turns: "fold",
+    tools: "stable",
+    upstream: "http://localhost:8080",
+    stays: true,
+  });
   report.listen(web);
   server = Bun.serve({
     port: 0,
@@ -127,7 +134,15 @@ describe("paths", () => {
 });
 
 test("health names this run", async () => {
-  expect(await (await get("/cache-proxy/health")).json()).toEqual({ status: "ok", instance: "this-run" });
+  expect(await (await get("/cache-proxy/health")).json()).toEqual({
+    status: "ok",
+    instance: "this-run",
+    version: "1.2.3",
+    system_turns: "fold",
+    tools: "stable",
+    upstream: "http://localhost:8080",
+    stays: true,
+  });
 });
 
 test("stats.json has the running and the finished requests", async () => {

@@ -1,5 +1,6 @@
-import type { Findings, Pass } from "../pass.ts";
-import { type Document, type StringValue, type Value, wordOf } from "../scan.ts";
+import { isUtf8 } from "node:buffer";
+import { type Findings, NO_FINDINGS, type Pass } from "../pass.ts";
+import { type StringValue, type Value, wordOf } from "../scan.ts";
 import type { Shape } from "../shape.ts";
 import type { Edit } from "../splice.ts";
 
@@ -9,7 +10,11 @@ import type { Edit } from "../splice.ts";
  */
 export const CONSTANT_HEADER = "x-anthropic-billing-header: cc_version=0; cc_entrypoint=cli;";
 
-const CONTENT: Shape = { each: { members: { type: { words: ["text"] }, text: {} } } };
+const TEXT_TYPES: readonly string[] = ["text", "input_text"];
+const CONTENT: Shape = { each: { members: { type: { words: TEXT_TYPES }, text: {} } } };
+const LEADING: Shape = {
+  first: { members: { role: { words: ["system", "developer"], decides: true }, content: CONTENT } },
+};
 
 /**
  * Makes each billing header of the system prompt constant: the header at the very start of the top-level `system`, if that is a string, or
@@ -22,21 +27,22 @@ export const billingHeader: Pass = {
   run: ({ bytes, root }) => constantHeaders(bytes, root.members.system),
 };
 
-/** The same for APIs that have the system prompt as the first message, unless there is a top-level `system`. */
+/** The same for a system prompt that is the first message, unless there is a top-level `system`. */
 export const billingHeaderInMessage: Pass = {
   title: "billing header",
-  applies: (_, api) => api !== "anthropic",
-  needs: {
-    members: {
-      system: {},
-      messages: {
-        first: {
-          members: { role: { words: ["system", "developer"], decides: true }, content: CONTENT },
-        },
-      },
-    },
-  },
-  run: (document) => constantHeaders(document.bytes, leadingMessage(document)),
+  applies: () => true,
+  needs: { members: { system: {}, messages: LEADING } },
+  run: ({ bytes, root }) =>
+    root.members.system ? NO_FINDINGS : constantHeaders(bytes, leadingContent(root.members.messages)),
+};
+
+/** The same for the Responses API: routers put Claude Code's system prompt into `instructions` or into the first item of `input`. */
+export const billingHeaderInResponses: Pass = {
+  title: "billing header",
+  applies: (_, api) => api === "responses",
+  needs: { members: { instructions: {}, input: LEADING } },
+  run: ({ bytes, root }) =>
+    constantHeaders(bytes, root.members.instructions, leadingContent(root.members.input)),
 };
 
 // --- internal ---
@@ -53,16 +59,17 @@ const CONSTANT = Buffer.from(CONSTANT_HEADER);
 const HEADER =
   /"x-anthropic-billing-header:(?:(?:[ \t]*cc[a-z0-9_]*=[^;"\\ \t\r\n]*|[ \t]+[a-z][a-z0-9_.-]*=[^;"\\ \t\r\n]*)(?:;|(?="|\\[nr])))+|"x-anthropic-billing-header:[ \t]*(?="|\\[nr])/y;
 
-function leadingMessage({ root }: Document): Value | undefined {
-  const { system, messages } = root.members;
-  const first = messages?.kind === "array" ? messages.items[0] : undefined;
-  if (system !== undefined || first?.kind !== "object") return undefined;
+/** The content of the first element if that is the system's. */
+function leadingContent(list: Value | undefined): Value | undefined {
+  const first = list?.kind === "array" ? list.items[0] : undefined;
+  if (first?.kind !== "object") return undefined;
   const role = wordOf(first.members.role);
   return role === "system" || role === "developer" ? first.members.content : undefined;
 }
 
-function constantHeaders(bytes: Buffer, content: Value | undefined): Findings {
-  const edits = textsOf(content)
+function constantHeaders(bytes: Buffer, ...contents: readonly (Value | undefined)[]): Findings {
+  const edits = contents
+    .flatMap(textsOf)
     .map((text) => headerEdit(bytes, text))
     .filter((edit) => edit !== undefined);
   return { edits, notes: edits.map(() => "billing header made constant") };
@@ -72,7 +79,7 @@ function textsOf(content: Value | undefined): StringValue[] {
   if (content?.kind === "string") return [content];
   if (content?.kind !== "array") return [];
   return content.items.flatMap((block) => {
-    if (block.kind !== "object" || wordOf(block.members.type) !== "text") return [];
+    if (block.kind !== "object" || !TEXT_TYPES.includes(wordOf(block.members.type) ?? "")) return [];
     return block.members.text?.kind === "string" ? [block.members.text] : [];
   });
 }
@@ -83,5 +90,7 @@ function headerEdit(bytes: Buffer, { start, end }: StringValue): Edit | undefine
   HEADER.lastIndex = 0;
   if (!HEADER.test(bytes.toString("latin1", start, end))) return undefined;
   const header = { start: start + 1, end: start + HEADER.lastIndex, pieces: [CONSTANT_HEADER] };
+  // What is wrong with a text must not go away: other passes leave it unchanged for that reason.
+  if (!isUtf8(bytes.subarray(header.start, header.end))) return undefined;
   return bytes.compare(CONSTANT, 0, CONSTANT.length, header.start, header.end) === 0 ? undefined : header;
 }

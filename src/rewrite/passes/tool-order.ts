@@ -1,28 +1,31 @@
 import { replacement } from "../json-bytes.ts";
 import { type Findings, NO_FINDINGS, type Pass } from "../pass.ts";
 import { type Document, type ObjectValue, textOf, type Value } from "../scan.ts";
+import { loadedTools, REFERENCES_SHAPE } from "./tool-references.ts";
 
 /**
- * Puts the tools in the order in which the session first saw their names, new ones last. Templates render tools at the head of the prompt: a
- * tool inserted among them makes llama-server evaluate everything after it again. Definitions are moved byte for byte. Nothing
- * changes unless `tools` is an array of objects with one name each, all different.
+ * Puts the tools in the order in which the conversation first saw their names. New ones come last, those that it has loaded after all
+ * others, in the order in which the `tool_reference` blocks of the history name them: so a proxy that has just started arrives at the
+ * same order. Templates render tools at the head of the prompt: a tool inserted among them makes llama-server evaluate everything
+ * after it again. Definitions are moved byte for byte. Nothing changes unless `tools` is an array of objects with one name each, all
+ * different.
  */
 export const toolOrder: Pass = {
   title: "tools",
   applies: ({ tools }, api) => tools === "stable" && api === "anthropic",
-  needs: { members: { tools: { each: { members: { name: {} } } } } },
-  run: (document, context) => (context.toolOrder ? orderTools(document, context.toolOrder) : NO_FINDINGS),
+  needs: { members: { tools: { each: { members: { name: {} } } }, messages: REFERENCES_SHAPE } },
+  run: (document, context) => orderTools(document, context.toolOrder ?? []),
 };
 
 // --- internal ---
 
-function orderTools({ bytes, root }: Document, known: readonly string[]): Findings {
+function orderTools(document: Document, known: readonly string[]): Findings {
+  const { bytes, root } = document;
   const places = root.members.tools?.kind === "array" ? root.members.tools.items : undefined;
   const definitions = places && byName(bytes, places);
   if (!places || !definitions) return NO_FINDINGS;
-  const order = [...new Set([...known, ...definitions.keys()])];
-  const wanted = order.filter((name) => definitions.has(name));
-  const moves = wanted.flatMap((name, index) => {
+  const order = orderOf([...definitions.keys()], known, document);
+  const moves = order.flatMap((name, index) => {
     const [definition, place] = [definitions.get(name)!, places[index]!];
     return definition === place ? [] : [{ name, edit: replacement(place, [definition]) }];
   });
@@ -31,6 +34,19 @@ function orderTools({ bytes, root }: Document, known: readonly string[]): Findin
     notes: moves.length > 0 ? [`tools moved: ${moves.map(({ name }) => name).join(", ")}`] : [],
     toolOrder: order,
   };
+}
+
+function orderOf(names: readonly string[], known: readonly string[], document: Document): string[] {
+  const offered = new Set(names);
+  const isKnown = new Set(known);
+  const added = names.filter((name) => !isKnown.has(name));
+  // A conversation's later requests rarely bring new tools: then the history need not be walked.
+  const loaded = added.length > 0 ? loadedTools(document) : new Set<string>();
+  return [
+    ...known.filter((name) => offered.has(name)),
+    ...added.filter((name) => !loaded.has(name)),
+    ...[...loaded].filter((name) => offered.has(name) && !isKnown.has(name)),
+  ];
 }
 
 /** `undefined` if a tool has no name or the name of another tool. */

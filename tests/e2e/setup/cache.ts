@@ -2,15 +2,15 @@ import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 
-/** Where the real parts lie: outside the tree, so that a clean clone finds them again. */
+/** Where downloads are kept: outside the repository, so that a new clone finds them again. */
 export const CACHE =
   process.env.CACHE_PROXY_E2E_CACHE ??
   join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "cache-proxy");
 
 /**
- * Returns the path of `name` in the cache and makes it first if it is not there. `make` writes to a path beside it that is
- * renamed when it is whole: a broken download leaves nothing that looks like a good one. The name must carry the
- * version, since what is there is never made again.
+ * Returns the path of `name` in the cache and creates it first if it does not exist. `make` writes to a temporary path that
+ * is renamed at the end, so a broken download leaves nothing that looks complete. The name must include the version:
+ * what exists is never made again.
  */
 export function provide(name: string, make: (path: string) => Promise<void>): Promise<string> {
   const providing = underWay.get(name) ?? provideOnce(join(CACHE, name), make);
@@ -18,7 +18,7 @@ export function provide(name: string, make: (path: string) => Promise<void>): Pr
   return providing;
 }
 
-/** Runs a command to its end and returns what it printed; throws with its messages when it fails. */
+/** Runs a command and returns its stdout. Throws with its output if it fails. */
 export async function run(command: string[], options: { cwd?: string } = {}): Promise<string> {
   const child = Bun.spawn(command, { ...options, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   const [output, messages, code] = await Promise.all([
@@ -32,7 +32,7 @@ export async function run(command: string[], options: { cwd?: string } = {}): Pr
 
 // --- internal ---
 
-/** By name, so that two who want the same thing at once wait for one download. */
+/** By name, so that two callers who need the same thing wait for one download. */
 const underWay = new Map<string, Promise<string>>();
 
 async function provideOnce(path: string, make: (path: string) => Promise<void>): Promise<string> {
@@ -49,7 +49,7 @@ async function provideOnce(path: string, make: (path: string) => Promise<void>):
   return path;
 }
 
-/** Another run may have been faster; then its result stands. */
+/** Another process may have been faster; its result is then kept. */
 function publish(unfinished: string, path: string): void {
   try {
     renameSync(unfinished, path);

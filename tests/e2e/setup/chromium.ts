@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { run } from "./cache.ts";
 
-/** Where Debian's package puts it. */
+/** The path in Debian's package. */
 const CHROMIUM = "/usr/bin/chromium";
 
-/** The path of a real Chromium; installs Debian's when there is none and this is root. */
+/** The path of a real Chromium. Installs Debian's package if there is none and the user is root. */
 export async function chromium(): Promise<string> {
   const found = process.env.CACHE_PROXY_E2E_CHROMIUM ?? Bun.which("chromium") ?? Bun.which("google-chrome");
   if (found) return found;
   if (process.getuid?.() !== 0) {
-    throw new Error("no chromium found: install it, or name one in CACHE_PROXY_E2E_CHROMIUM");
+    throw new Error("no chromium found: install it or set CACHE_PROXY_E2E_CHROMIUM to its path");
   }
   console.error("e2e setup: installing chromium");
   await run(["apt-get", "update", "-qq"]);
@@ -24,6 +24,6 @@ export async function chromium(): Promise<string> {
     "chromium",
     "fonts-dejavu-core",
   ]);
-  if (!existsSync(CHROMIUM)) throw new Error(`apt-get installed no ${CHROMIUM}`);
+  if (!existsSync(CHROMIUM)) throw new Error(`apt-get installed chromium, but ${CHROMIUM} does not exist`);
   return CHROMIUM;
 }

@@ -2,16 +2,16 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { provide, run } from "./cache.ts";
 
-/** Each changed the header or the shape of the body; see the README's "How it works". */
+/** Each of these changed the header or the shape of the body; see the README's "How it works". */
 const VERSIONS = ["2.1.63", "2.1.119", "2.1.177", "2.1.330"];
 
-/** A Claude Code that can be run: `command` is the start of its command line. */
+/** An installed Claude Code. `command` is the start of its command line. */
 export interface ClaudeCode {
   readonly version: string;
   readonly command: readonly string[];
 }
 
-/** Installs the version that `name` is ("newest" asks the registry) and returns how it is started. */
+/** Installs a version of Claude Code. `name` is its number, or "newest", which asks the registry. */
 export async function claudeCode(name: string): Promise<ClaudeCode> {
   const version = name === "newest" ? await newestVersion() : name;
   const folder = await provide(`claude-code-${version}`, (path) => unpack(packageOf(version), version, path));
@@ -19,12 +19,12 @@ export async function claudeCode(name: string): Promise<ClaudeCode> {
   return { version, command: isScript(version) ? script : [join(folder, "package/claude")] };
 }
 
-/** The fixed versions and the newest one, each once. */
+/** The fixed versions and the newest one, without duplicates. */
 export async function everyVersion(): Promise<string[]> {
   return [...new Set([...VERSIONS, await newestVersion()])];
 }
 
-/** Asked of the registry once a run; without a network the version can be given. */
+/** The newest version. Asks the registry once per run, unless CACHE_PROXY_E2E_NEWEST is set. */
 export function newestVersion(): Promise<string> {
   const given = process.env.CACHE_PROXY_E2E_NEWEST;
   newest ??= given ? Promise.resolve(given) : run(["npm", "view", "@anthropic-ai/claude-code", "version"]);
@@ -35,7 +35,7 @@ export function newestVersion(): Promise<string> {
 
 let newest: Promise<string> | undefined;
 
-/** The last releases that were JavaScript for Node had no packages by platform. */
+/** Older releases were JavaScript for Node; later ones are executables in one package per platform. */
 function isScript(version: string): boolean {
   return Bun.semver.order(version, "2.1.113") < 0;
 }
@@ -45,7 +45,7 @@ function packageOf(version: string): string {
   return isScript(version) ? "@anthropic-ai/claude-code" : `@anthropic-ai/claude-code-${platform}`;
 }
 
-/** The package as it is: no dependencies are needed and no install script runs. */
+/** Unpacks the package itself: it needs no dependencies, and no install script runs. */
 async function unpack(name: string, version: string, path: string): Promise<void> {
   mkdirSync(path, { recursive: true });
   const archive = await run(["npm", "pack", "--silent", `${name}@${version}`], { cwd: path });

@@ -4,7 +4,7 @@ import { provide, run } from "./cache.ts";
 
 /**
  * The llama.cpp builds under test, by the version of the PyPI package xllamacpp that contains their HTTP server. Its wheels
- * are compiled for any x64 processor, and do not need AVX-512 or AMX as many prebuilt llama-servers do.
+ * run on any x64 processor with AVX2 and FMA; many prebuilt llama-servers need AVX-512 or AMX.
  */
 const VERSIONS = {
   b11549: "2026.10.11549",

@@ -1,17 +1,17 @@
 import { type Child, startChild, within } from "./child.ts";
 import { commandLine, environment, LONGEST_SESSION_MS, type SessionOptions } from "./claude.ts";
 
-/** A session that goes on: one message after the other, interruptions and slash commands, as the SDK's users have it. */
+/** A session of several messages, with interruptions and slash commands, as programs that use the SDK run it. */
 export interface Chat extends AsyncDisposable {
-  /** Sends the user's words and returns when the model has finished with them. */
+  /** Sends the user's words and returns when the model has finished its turn. */
   say(words: string): Promise<void>;
-  /** Sends the words and interrupts the model while its first tool call runs. */
+  /** Sends the user's words and interrupts the model during its first tool call. */
   interruptAfter(words: string): Promise<void>;
-  /** Ends the session as closing the terminal would; returns the exit code. */
+  /** Ends the session as closing the terminal would, and returns the exit code. */
   close(): Promise<number>;
 }
 
-/** Starts a chat in Claude Code's JSON lines mode. */
+/** Starts a chat in Claude Code's JSON Lines mode. */
 export function startChat(options: SessionOptions): Chat {
   const events: Event[] = [];
   const arrivals = new EventTarget();
@@ -24,7 +24,7 @@ export function startChat(options: SessionOptions): Chat {
     },
   });
 
-  /** Returns when one of the events yet to come is as wanted. */
+  /** Returns after the next event that satisfies `isWanted`; earlier events do not count. */
   async function next(isWanted: (event: Event) => boolean): Promise<void> {
     let from = events.length;
     const arrived = async () => {

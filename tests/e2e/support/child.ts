@@ -1,11 +1,11 @@
-/** A program that runs until it ends or the test does. */
+/** A program that runs until it exits or the test ends. */
 export interface Child extends AsyncDisposable {
   readonly exited: Promise<number>;
-  /** What it wrote to stdout so far. */
+  /** Its stdout so far. */
   output(): string;
-  /** What it wrote to stderr so far. */
+  /** Its stderr so far. */
   messages(): string;
-  /** The first match in its stderr, as soon as it is there; throws when the program ends without it. */
+  /** Waits for the first match in its stderr. Throws if the program ends without one. */
   said(pattern: RegExp): Promise<RegExpExecArray>;
   write(text: string): void;
   closeInput(): void;
@@ -16,11 +16,11 @@ export interface ChildOptions {
   readonly cwd?: string;
   /** The whole environment: nothing is inherited. */
   readonly env: Record<string, string>;
-  /** Called with each line of stdout, as it comes. */
+  /** Called with each line of stdout as it arrives. */
   readonly onLine?: (line: string) => void;
 }
 
-/** Starts `command` as the leader of a process group of its own; disposing ends the group and nothing else. */
+/** Starts `command` as the leader of its own process group. Disposing kills that group and nothing else. */
 export function startChild(command: readonly string[], options: ChildOptions): Child {
   const child = Bun.spawn([...command], {
     ...(options.cwd ? { cwd: options.cwd } : {}),
@@ -47,7 +47,7 @@ export function startChild(command: readonly string[], options: ChildOptions): C
   };
 }
 
-/** What `promise` gives, or an error with `state()` after so many milliseconds. */
+/** Resolves as `promise` does, or throws an error with `state()` after `ms` milliseconds. */
 export async function within<T>(ms: number, promise: Promise<T>, state: () => string): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(`not finished after ${ms} ms:\n${state()}`)), ms);
@@ -107,6 +107,6 @@ function killGroup(leader: number): void {
   try {
     process.kill(-leader, "SIGKILL");
   } catch {
-    // The group is empty: all of it has ended by itself.
+    // No such group: all its processes have already exited.
   }
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ClaudeCode } from "../setup/claude-code.ts";
 import { startChild, within } from "./child.ts";
 
-/** A computer's user with nothing of their own: an empty home and one project folder. Sessions in it can be continued. */
+/** A user with an empty home and one project folder. Their sessions can be continued. */
 export interface User extends Disposable {
   readonly home: string;
   readonly project: string;
@@ -13,12 +13,12 @@ export interface User extends Disposable {
 export interface SessionOptions {
   readonly claude: ClaudeCode;
   readonly user: User;
-  /** Where Claude Code sends its requests. */
+  /** The server that Claude Code sends its requests to. */
   readonly baseUrl: string;
-  /** More switches in the environment, such as ENABLE_TOOL_SEARCH. */
+  /** More environment variables, such as ENABLE_TOOL_SEARCH. */
   readonly env?: Record<string, string>;
   readonly args?: readonly string[];
-  /** The session is stopped after so many milliseconds; 2 minutes if not given, where a few seconds are normal. */
+  /** The session is killed after so many milliseconds. 2 minutes if not given; a few seconds are normal. */
   readonly longestMs?: number;
 }
 
@@ -30,10 +30,10 @@ export interface Session {
 
 const ALLOWED = ["Bash", "Task", "Agent", "Read", "ToolSearch", "NotebookEdit", "WebFetch"];
 
-/** Only a session that hangs takes this long: against the scripted upstream each takes a few seconds. */
+/** Only a session that hangs takes this long: with the scripted upstream, each takes a few seconds. */
 export const LONGEST_SESSION_MS = 120_000;
 
-/** Makes a user in a temporary folder. `project` names its folder, which the system prompt mentions. */
+/** Creates a user in a temporary folder. `project` is the name of the project folder, which the system prompt contains. */
 export function newUser(project = "project"): User {
   const root = mkdtempSync(join(tmpdir(), "cache-proxy-e2e-"));
   const user = { home: join(root, "home"), project: join(root, project) };
@@ -43,7 +43,7 @@ export function newUser(project = "project"): User {
   return { ...user, [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) };
 }
 
-/** Runs `claude -p words` to its end. A session that hangs is stopped with everything it started, and throws. */
+/** Runs `claude -p words` to its end. Kills a session that hangs, with everything it started, and throws. */
 export async function runSession(words: string, options: SessionOptions): Promise<Session> {
   await using child = startChild(commandLine(options, [words]), {
     cwd: options.user.project,
@@ -55,12 +55,12 @@ export async function runSession(words: string, options: SessionOptions): Promis
   return { exitCode, output: child.output(), messages: child.messages() };
 }
 
-/** Claude Code without a terminal, with `words` to begin with. Permission for the tools is given: nobody is there to ask. */
+/** Claude Code without a terminal, starting with `words`. Its tools are allowed, since nobody is there to ask. */
 export function commandLine({ claude, args = [] }: SessionOptions, words: readonly string[]): string[] {
   return [...claude.command, "-p", ...words, ...args, "--allowedTools", ALLOWED.join(",")];
 }
 
-/** The environment of a session, made from nothing: no key, proxy or setting of whoever runs the tests gets in. */
+/** The whole environment of a session. It inherits no key, proxy or setting from whoever runs the tests. */
 export function environment({ user, baseUrl, env }: SessionOptions): Record<string, string> {
   return {
     PATH: process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin",

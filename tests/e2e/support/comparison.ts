@@ -3,14 +3,14 @@ import type { Measured } from "./replay.ts";
 import type { Step } from "./steps.ts";
 import { type Cell, table } from "./table.ts";
 
-/** A request of a story, and where in its conversation it stands. */
+/** A request of a story, and its role in its conversation. */
 export interface RecordedStep {
   readonly story: string;
   readonly step: Step;
   readonly request: Recorded;
 }
 
-/** The same requests sent to a server twice: as the client made them, and through the proxy. */
+/** The same requests sent to a server directly (raw) and through the proxy. */
 export interface Comparison {
   readonly title: string;
   readonly recorded: readonly RecordedStep[];
@@ -18,7 +18,7 @@ export interface Comparison {
   readonly proxied: readonly Measured[];
 }
 
-/** Every request with what was cached and evaluated, raw beside proxied. */
+/** One line per request: tokens cached and evaluated, raw and proxied. */
 export function requestTable({ title, recorded, raw, proxied }: Comparison): string {
   const rows = recorded.map(({ story, step }, at) => [
     story,
@@ -30,7 +30,7 @@ export function requestTable({ title, recorded, raw, proxied }: Comparison): str
   return `\n${table(head, rows)}\n`;
 }
 
-/** One line for each comparison: its sums, and what a project's second session evaluates of its first prompt. */
+/** One line per comparison: its sums, and how many tokens of its first prompt a project's second session evaluates. */
 export function summaryTable(comparisons: readonly Comparison[]): string {
   const rows = comparisons.map(({ title, recorded, raw, proxied }) => {
     const second = recorded.findLastIndex(({ step }) => step.kind === "first");
@@ -42,7 +42,7 @@ export function summaryTable(comparisons: readonly Comparison[]): string {
 
 // --- internal ---
 
-/** The status only where it is not as it should be. */
+/** Shows the status only if it is not 200. */
 function cellsOf(measured: Measured | undefined): Cell[] {
   const status = measured?.status === 200 ? "" : `HTTP ${measured?.status}`;
   return [status, measured?.cached, measured?.evaluated];

@@ -1,6 +1,6 @@
 import type { Answer, Block } from "./scenario.ts";
 
-/** An answer as Anthropic's event stream, whole. `id` makes the ids of its message and tool calls. */
+/** A whole answer as Anthropic's event stream. The ids of its message and tool calls contain `id`. */
 export function asEvents(answer: Answer, id: string, model: string): string {
   const { content, ...start } = asMessage(answer, id, model);
   const delta = { stop_reason: start.stop_reason, stop_sequence: null };
@@ -12,7 +12,7 @@ export function asEvents(answer: Answer, id: string, model: string): string {
   ].join("");
 }
 
-/** The same answer as the one JSON object that `stream: false` asks for. */
+/** The same answer as a single JSON object, for `stream: false`. */
 export function asMessage(answer: Answer, id: string, model: string) {
   const content = answer.map((block, at) => withId(block, `${id}_${at}`));
   return {

@@ -4,18 +4,18 @@ import { isInference, type Recorded } from "./recording.ts";
 import type { Conversation, Scenario } from "./scenario.ts";
 import { type ScriptedUpstream, scriptedAnswer } from "./scripted-upstream.ts";
 
-/** What goes wrong: the connection breaks, or an answer with this status and JSON body. */
+/** What goes wrong: a broken connection, or an answer with this status and JSON body. */
 export type Fault = "break" | { readonly status: number; readonly body: object };
 
 export interface Trouble {
   readonly fault: Fault;
-  /** How long it is silent before every answer, good or bad. */
+  /** Milliseconds of silence before every answer, good or bad. */
   readonly silenceMs: number;
-  /** Which requests go wrong; `before` counts those that did. */
+  /** Whether this request fails. `before` is the number of requests that have failed so far. */
   isDue(conversation: Conversation, before: number): boolean;
 }
 
-/** A scripted upstream that is slow and fails. On node:http, because Bun.serve cannot break a connection before its headers. */
+/** A scripted upstream that is slow and fails. It uses node:http because Bun.serve cannot break a connection before the headers. */
 export async function startFaultyUpstream(scenario: Scenario, trouble: Trouble): Promise<ScriptedUpstream> {
   const requests: Recorded[] = [];
   let failed = 0;

@@ -28,6 +28,8 @@ export interface LlamaSettings {
   readonly build?: Build;
   /** `--port`. A free port if not given. */
   readonly port?: number;
+  /** `--model`. The model of the kind if not given. */
+  readonly "model.path"?: string;
   /** `--parallel`, the number of slots. 1 if not given, so that each figure belongs to the request just made. */
   readonly n_parallel?: number;
   /** `--ctx-size`, in tokens; slots share it. 131 072 if not given. */
@@ -42,8 +44,12 @@ export interface LlamaSettings {
   readonly cache_ram_mib?: number;
   /** `--api-key`: clients must send one of them. `metrics` and the like send the first. */
   readonly api_keys?: readonly string[];
+  /** `--checkpoint-min-step`, in tokens. */
+  readonly checkpoint_min_step?: number;
   /** `--sleep-idle-seconds`: unloads the model after so many seconds without a request. */
   readonly sleep_idle_seconds?: number;
+  /** `--metrics`; on if not given. */
+  readonly endpoint_metrics?: boolean;
   /** `--slot-save-path`, a folder ending in "/". */
   readonly slot_save_path?: string;
   /** `-lv`: 3 is llama-server's default, 4 adds the lines on cache reuse. */
@@ -65,8 +71,8 @@ export async function startLlamaServer(
   const params = {
     ...DEFAULTS,
     ...CHECKPOINTS[build],
-    ...chosen,
     "model.path": weights,
+    ...chosen,
     chat_template: await Bun.file(templateFile).text(),
   };
   let server = await launch(wheel, { ...params, port });

@@ -1,18 +1,18 @@
-/** One request as a server saw it. */
+/** One request as a server received it. */
 export interface Recorded {
   readonly method: string;
-  /** With the query. */
+  /** The path and query. */
   readonly target: string;
   readonly headers: Headers;
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** A server of the tests on a free port of 127.0.0.1. */
+/** A test server on a free port of 127.0.0.1. */
 export interface TestServer extends AsyncDisposable {
   readonly origin: string;
 }
 
-/** Reads a request to its end. */
+/** Reads a request, including its whole body. */
 export async function record(request: Request): Promise<Recorded> {
   const { pathname, search } = new URL(request.url);
   return {
@@ -23,7 +23,7 @@ export async function record(request: Request): Promise<Recorded> {
   };
 }
 
-/** Serves `handle` without an idle timeout: a client may wait as long as a test wants. */
+/** Serves `handle` without an idle timeout, so that a test decides how long a client waits. */
 export function listen(handle: (request: Request) => Promise<Response>): TestServer {
   const server = Bun.serve({
     port: 0,
@@ -38,7 +38,7 @@ export function listen(handle: (request: Request) => Promise<Response>): TestSer
   };
 }
 
-/** True for the requests that a model is to answer; not for counting tokens, probes and the like. */
+/** True for requests that a model answers; false for token counts, probes and the like. */
 export function isInference({ method, target }: Recorded): boolean {
   return method === "POST" && /^\/v1\/messages(\?|$)/.test(target);
 }

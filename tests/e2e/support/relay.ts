@@ -1,14 +1,14 @@
 import { listen, type Recorded, record, type TestServer } from "./recording.ts";
 
-/** A header that the relay adds, so that a request behind the proxy can be found again before it. */
+/** A header the relay adds, so that a request received by the upstream can be matched with the one the client sent. */
 export const RELAY_ID = "x-relay-id";
 
-/** Stands before the proxy and keeps what the client really sent. */
+/** Sits between client and proxy and keeps what the client sent. */
 export interface Relay extends TestServer {
   readonly requests: readonly Recorded[];
 }
 
-/** Starts a relay that passes everything to `target`, bytes unchanged. */
+/** Starts a relay that forwards everything to `target` with its bytes unchanged. */
 export function startRelay(target: string): Relay {
   const requests: Recorded[] = [];
   const server = listen(async (request) => {

@@ -33,7 +33,7 @@ export async function replay(
   return { ...answer, cached, evaluated, prompt: await server.lastPrompt() };
 }
 
-/** Replays requests one after the other, in the client's order. */
+/** Replays requests one at a time, in the client's order. */
 export async function replayAll(
   requests: readonly Recorded[],
   server: LlamaServer,
@@ -49,7 +49,13 @@ export async function resend(request: Recorded, origin: string): Promise<{ statu
   const { method, target, body } = request;
   const headers = new Headers(request.headers);
   for (const name of ["host", "connection", "content-length", "accept-encoding"]) headers.delete(name);
-  const answer = await fetch(origin + target, { method, headers, body, timeout: false } as RequestInit);
+  const answer = await fetch(origin + target, {
+    method,
+    headers,
+    body,
+    timeout: false,
+    keepalive: false,
+  } as RequestInit);
   return { status: answer.status, answer: await answer.text() };
 }
 

@@ -1,4 +1,4 @@
-/** One block of an answer, in Anthropic's shape but for the ids, which the scripted upstream gives. */
+/** One block of an answer in Anthropic's shape, without ids: the scripted upstream adds those. */
 export type Block =
   | { readonly type: "thinking"; readonly thinking: string }
   | { readonly type: "text"; readonly text: string }
@@ -7,12 +7,12 @@ export type Block =
 export type Answer = readonly Block[];
 
 /**
- * What the model says: to the words of a user, one answer after the other until the user speaks again. A key is a part of
- * those words. A subagent's prompt is the words of a user in a conversation of its own, so it has a key of its own.
+ * What the model says. A key is part of a user's message; its answers are given in order until the next user message.
+ * A subagent's prompt is the user message of a separate conversation, so it needs its own key.
  */
 export type Scenario = Readonly<Record<string, readonly Answer[]>>;
 
-/** What of a `/v1/messages` body the scripted upstream reads. */
+/** The parts of a `/v1/messages` body that the scripted upstream reads. */
 export interface Conversation {
   readonly model: string;
   readonly stream?: boolean;
@@ -33,10 +33,10 @@ export const tool = (name: string, input: Record<string, unknown>): Block => ({
   input,
 });
 
-/** The answer to what the scenario knows nothing of: titles, reports of subagents, and the summary for `/compact`. */
+/** The answer to everything that is not in the scenario: titles, subagent reports and the summary for `/compact`. */
 export const OTHERWISE: Answer = [text("<summary>Nothing more to do.</summary>")];
 
-/** The answer due: that of the user's latest words, as many answers on as were given since. */
+/** The next answer to the user's latest message. */
 export function answerTo(scenario: Scenario, { messages, tools }: Conversation): Answer {
   if (!tools?.length) return OTHERWISE;
   const at = messages.findLastIndex((turn) => wordsIn(turn) !== "");
@@ -46,7 +46,7 @@ export function answerTo(scenario: Scenario, { messages, tools }: Conversation):
   return scenario[key]?.[given] ?? OTHERWISE;
 }
 
-/** What a user said in this turn, without what Claude Code puts there itself; "" for every other turn. */
+/** The text of a user's turn without what Claude Code adds to it; "" for every other turn. */
 export function wordsIn(turn: Turn | undefined): string {
   if (turn?.role !== "user") return "";
   const blocks = typeof turn.content === "string" ? [{ type: "text", text: turn.content }] : turn.content;

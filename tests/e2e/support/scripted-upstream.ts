@@ -2,12 +2,12 @@ import { asEvents, asMessage } from "./events.ts";
 import { isInference, listen, type Recorded, record, type TestServer } from "./recording.ts";
 import { answerTo, type Conversation, type Scenario } from "./scenario.ts";
 
-/** An upstream in Anthropic's shape that answers from a scenario and keeps every request. */
+/** An upstream that speaks Anthropic's API, answers from a scenario and keeps every request. */
 export interface ScriptedUpstream extends TestServer {
   readonly requests: readonly Recorded[];
 }
 
-/** Starts one. Answers depend on the conversation alone, so it can serve several sessions and subagents at once. */
+/** Starts a scripted upstream. Answers depend only on the conversation, so it can serve several sessions and subagents at once. */
 export function startScriptedUpstream(scenario: Scenario): ScriptedUpstream {
   const requests: Recorded[] = [];
   const server = listen(async (request) => {
@@ -22,7 +22,7 @@ export function startScriptedUpstream(scenario: Scenario): ScriptedUpstream {
   return { ...server, requests };
 }
 
-/** The scenario's answer to a request, in the form that it asks for. `id` makes the ids in it. */
+/** The scenario's answer to a request: a stream or JSON, as requested. Its ids contain `id`. */
 export function scriptedAnswer(scenario: Scenario, { body }: Recorded, id: string): Response {
   const conversation = JSON.parse(new TextDecoder().decode(body)) as Conversation;
   const blocks = answerTo(scenario, conversation);

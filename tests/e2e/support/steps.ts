@@ -1,17 +1,17 @@
 import type { Recorded } from "./recording.ts";
 import { type Conversation, type Turn, wordsIn } from "./scenario.ts";
 
-/** Where in its conversation a request stands; the numbers are places in the list of requests. */
+/** The role of a request in its conversation. The numbers are indexes in the list of requests. */
 export type Step =
   | { readonly kind: "first" }
-  /** It ends with results of the tools that the answer to `previous` called. */
+  /** It ends with the results of the tools that the answer to `previous` called. */
   | { readonly kind: "tool loop"; readonly previous: number }
-  /** The same, and the answer to `previous` loaded tools: the head of the prompt is another one. */
+  /** The same, but the answer to `previous` loaded tools, so the head of the prompt changed. */
   | { readonly kind: "new tools"; readonly previous: number }
-  /** The user spoke again. `spoken` is the first request with what they said before. */
+  /** The user sent a new message. `spoken` is the first request that contains their previous message. */
   | { readonly kind: "new words"; readonly previous: number; readonly spoken: number };
 
-/** The step of each request; conversations may be mixed, as those of subagents are. `offset` is the place of the first. */
+/** The step of each request. Conversations may be interleaved, as with subagents. `offset` is the index of the first request. */
 export function stepsOf(requests: readonly Recorded[], offset = 0): Step[] {
   const places = requests.map(placeOf);
   return places.map((place, at) => {
@@ -31,10 +31,10 @@ export function stepsOf(requests: readonly Recorded[], offset = 0): Step[] {
 // --- internal ---
 
 interface Place {
-  /** What the user began with. The words of our stories differ, and so does the summary that a compacted one begins with. */
+  /** The user's first message. It differs between our stories, and a compacted conversation begins with its summary. */
   readonly conversation: string;
   readonly turns: number;
-  /** The turn in which the user spoke last. */
+  /** The index of the user's last message. */
   readonly lastSpoken: number;
   readonly tools: number;
 }
@@ -49,7 +49,7 @@ function placeOf({ body }: Recorded): Place {
   };
 }
 
-/** True for what the user says and for what Claude Code says in their place, such as the report of a subagent. */
+/** True for a user's message and for one that Claude Code sends in their place, such as a subagent's report. */
 function isSpoken(turn: Turn): boolean {
   if (turn.role !== "user") return false;
   const isResult =

@@ -5,16 +5,16 @@ import { isInference, type Recorded } from "./recording.ts";
 import { type Scenario, text, thinking, tool } from "./scenario.ts";
 import { startScriptedUpstream } from "./scripted-upstream.ts";
 
-/** What a user does with Claude Code, so that its requests are of every kind that a conversation can have. */
+/** Something a user does with Claude Code. Together, the stories produce every kind of request a conversation can have. */
 export type Story = (options: SessionOptions) => Promise<void>;
 
-/** A session with a few tool calls, one after the other. */
+/** A session with a few tool calls, one after another. */
 export const toolCalls: Story = (options) => finish("Count the notes", options);
 
-/** The model starts a subagent, which calls a tool itself. */
+/** The model starts a subagent, which makes a tool call of its own. */
 const subagent: Story = (options) => finish("Have the notes read", options);
 
-/** The user stops a tool call that takes too long, and says something else. */
+/** The user stops a tool call that takes too long and asks for something else. */
 const interruption: Story = (options) =>
   chat(options, async ({ say, interruptAfter }) => {
     await interruptAfter("Watch the notes");
@@ -22,7 +22,7 @@ const interruption: Story = (options) =>
     await say("Show them once more");
   });
 
-/** The conversation is compacted and goes on; Claude Code then sends along the file that was shown. */
+/** The conversation is compacted and goes on. Claude Code then includes the file that was shown. */
 const compaction: Story = (options) =>
   chat(options, async ({ say }) => {
     await say("Show them once more");
@@ -30,7 +30,7 @@ const compaction: Story = (options) =>
     await say("Count the notes");
   });
 
-/** The user comes back to the conversation later. */
+/** The user resumes the conversation later. */
 const continuation: Story = async (options) => {
   await finish("Count the notes", options);
   await finish("Show them once more", { ...options, args: ["--continue"] });
@@ -39,18 +39,18 @@ const continuation: Story = async (options) => {
 /** The model loads two tools in the middle of the session. */
 export const toolSearch: Story = (options) => finish("Fetch a page", options);
 
-/** The same number of requests with all tools there from the start. */
+/** The same number of requests, with all tools loaded from the start. */
 export const toolsUpFront: Story = (options) =>
   finish("Count the notes", { ...options, env: { ENABLE_TOOL_SEARCH: "false" } });
 
-/** Two sessions in one project, set up as the README advises. */
+/** Two sessions in one project, configured as the README advises. */
 const twoSessions: Story = async (options) => {
   const env = { ENABLE_TOOL_SEARCH: "false", CLAUDE_CODE_DISABLE_AUTO_MEMORY: "1" };
   await finish("Count the notes", { ...options, env });
   await finish("Show them once more", { ...options, env });
 };
 
-/** All of them, by the names that the tables show. */
+/** All stories, by the names used in the tables. */
 export const STORIES: Readonly<Record<string, Story>> = {
   "tool calls": toolCalls,
   subagent,
@@ -61,7 +61,7 @@ export const STORIES: Readonly<Record<string, Story>> = {
   "two sessions": twoSessions,
 };
 
-/** Lives through a story with a user of its own and returns the requests that Claude Code made, untouched by any proxy. */
+/** Plays a story with a new user, without a proxy, and returns the requests that Claude Code made. */
 export async function recordStory(story: Story, claude: ClaudeCode): Promise<Recorded[]> {
   await using upstream = startScriptedUpstream(SCENARIO);
   using user = newUser();
@@ -73,7 +73,7 @@ export async function recordStory(story: Story, claude: ClaudeCode): Promise<Rec
 
 const bash = (command: string) => tool("Bash", { command, description: `Run ${command}` });
 
-/** Every answer but the last thinks: many templates render thinking only while its tool loop runs. */
+/** Every answer except the last contains thinking: many templates render it only while its tool loop runs. */
 const SCENARIO: Scenario = {
   "Count the notes": [
     [thinking("wc counts lines."), text("I count."), bash("wc -l notes.txt")],

@@ -1,6 +1,6 @@
 export type Cell = string | number | undefined;
 
-/** Lines up the columns of a table for the terminal; numbers to the right, a blank for what is unknown. */
+/** Aligns a table for the terminal: numbers to the right, a blank for unknown values. */
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const lines = [head, ...rows].map((row) => row.map(show));
   const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));

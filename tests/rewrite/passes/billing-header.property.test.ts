@@ -1,11 +1,12 @@
 import { describe, expect } from "bun:test";
 import { type Json, randomJson, randomText, serialize } from "../../support/json.ts";
 import { property, type Random, seeded } from "../../support/seeded.ts";
-import { FOLD, HEADER_ONLY, OPENAI, rewriteChecked, withConstantHeader } from "../checked.ts";
+import { FOLD, HEADER_ONLY, OPENAI, RESPONSES, rewriteChecked, withConstantHeader } from "../checked.ts";
 
 describe.each([
   ["Anthropic's shape", HEADER_ONLY],
   ["OpenAI's shape", OPENAI],
+  ["the shape of the Responses API", RESPONSES],
 ] as const)("%s", (_, context) => {
   property("only the headers in the right places become constant; all other bytes stay", 3_000, (random) => {
     const value = randomBody(random);
@@ -39,7 +40,7 @@ property("a body truncated anywhere is unchanged", 1_000, (random) => {
 const NAME = "x-anthropic-billing-header:";
 
 /** Never written with escapes: headers, and the types and roles of the places where a header may be. */
-const PLAIN = new Set(["text", "system", "developer"]);
+const PLAIN = new Set(["text", "input_text", "system", "developer"]);
 
 function written(value: Json, seed: number): string {
   return serialize(value, seeded(seed), (text) => PLAIN.has(text) || text.startsWith(NAME));
@@ -54,6 +55,8 @@ function randomBody(random: Random): Json {
   const members: [string, Json][] = Object.entries(randomObject(random));
   if (random.chance(0.6)) members.push(["system", content(random)]);
   if (random.chance(0.8)) members.push(["messages", random.some(0, 3, () => message(random))]);
+  if (random.chance(0.3)) members.push(["instructions", text(random)]);
+  if (random.chance(0.3)) members.push(["input", random.some(0, 3, () => message(random))]);
   return Object.fromEntries(members.toSorted(() => random.next() - 0.5));
 }
 
@@ -86,7 +89,7 @@ function content(random: Random): Json {
         () => key(random),
         () => text(random),
       );
-    return { type: random.pick(["text", "text", "text", "image"]), text: text(random) };
+    return { type: random.pick(["text", "text", "input_text", "image"]), text: text(random) };
   });
 }
 

@@ -7,6 +7,7 @@ import {
   expectUnchanged,
   HEADER_ONLY,
   OPENAI,
+  RESPONSES,
   rewriteChecked,
   rewrittenText,
   withConstantHeader,
@@ -130,8 +131,9 @@ describe("OpenAI's shape", () => {
     });
   }
 
-  test("not in Anthropic's API", () => {
-    expectUnchanged(openai("system", HEADER), HEADER_ONLY);
+  test("also in Anthropic's API", () => {
+    const body = openai("system", HEADER);
+    expect(rewrittenText(body, HEADER_ONLY)).toBe(body.replace(HEADER, CONSTANT_HEADER));
   });
 
   test("not in another role, not in a later message, not without a role", () => {
@@ -150,6 +152,37 @@ describe("OpenAI's shape", () => {
     const body = `{"messages":[{"role":"system","content":"${HEADER}"}],"system":"${HEADER}"}`;
     const at = body.lastIndexOf(HEADER);
     expect(rewrittenText(body, OPENAI)).toBe(`${body.slice(0, at)}${CONSTANT_HEADER}"}`);
+  });
+});
+
+describe("the Responses API", () => {
+  const item = (role: string, content: unknown) => ({ type: "message", role, content });
+  const user = item("user", [{ type: "input_text", text: HEADER }]);
+  test.each([
+    ["instructions", { model: "m", instructions: `${HEADER}\nYou are`, input: HEADER }],
+    ["a leading system item", { input: [item("system", HEADER), user] }],
+    [
+      "a leading developer item",
+      { input: [item("developer", [{ type: "input_text", text: HEADER }]), user] },
+    ],
+    ["an item without a type", { input: [{ role: "system", content: HEADER }, user] }],
+  ])("%s", (_, value) => {
+    const body = JSON.stringify(value);
+    expect(rewrittenText(body, RESPONSES)).toBe(body.replace(HEADER, CONSTANT_HEADER));
+  });
+
+  test.each([
+    ["a user's item", { input: [user] }],
+    ["a later item", { input: [item("system", "You are"), item("system", HEADER)] }],
+    ["an input that is a string", { input: HEADER }],
+    ["instructions that are not a string", { instructions: [HEADER] }],
+  ])("not in %s", (_, value) => {
+    expectUnchanged(JSON.stringify(value), RESPONSES);
+  });
+
+  test("not in other APIs", () => {
+    const body = JSON.stringify({ instructions: HEADER, input: [item("system", HEADER)] });
+    for (const setup of [HEADER_ONLY, OPENAI]) expectUnchanged(body, setup);
   });
 });
 
@@ -258,7 +291,6 @@ describe("the header is found in spite of", () => {
       expect(want.equals(rewriteChecked(bytes, HEADER_ONLY).body)).toBe(true);
     });
 
-  changed("a lone surrogate elsewhere", `{"messages":["\\ud800","\\udc00 \\ud83d"],"system":"${HEADER}"}`);
   changed(
     "bytes that are not UTF-8 elsewhere",
     Buffer.concat([

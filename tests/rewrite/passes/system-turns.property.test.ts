@@ -13,7 +13,7 @@ describe.each([
   ["strict alternation", STRICT],
 ] as const)("%s", (_, context) => {
   const folded = (messages: readonly Message[], random: Random): Message[] => {
-    const body = serialize({ messages: messages, stream: true }, random, () => false);
+    const body = serialize({ messages, system: "You help.", stream: true }, random, () => false);
     const out = rewriteChecked(body, context);
     expect(out.notes.join()).not.toContain("left unchanged");
     return JSON.parse(Buffer.from(out.body).toString()).messages;
@@ -62,10 +62,10 @@ describe.each([
   property("assistant turns and everything else in the body stay byte for byte", 200, (random) => {
     const messages = grown(random);
     const pieces = messages.map((turn) => serialize(turn, random, () => false).trim());
-    const body = `{"a":"\\u00e9", "messages" :[${pieces.join(" , ")}] ,\n"tools":[ ]}`;
+    const body = `{"a":"\\u00e9", "messages" :[${pieces.join(" , ")}] ,\n"system":[ ]}`;
     const out = Buffer.from(rewriteChecked(body, context).body).toString();
     expect(out.startsWith('{"a":"\\u00e9", "messages" :[')).toBe(true);
-    expect(out.endsWith('] ,\n"tools":[ ]}')).toBe(true);
+    expect(out.endsWith('] ,\n"system":[ ]}')).toBe(true);
     const assistants = pieces.filter((_, index) => messages[index]!.role === "assistant");
     for (let at = 0, index = 0; index < assistants.length; index++) {
       at = out.indexOf(assistants[index]!, at) + assistants[index]!.length;
@@ -74,14 +74,14 @@ describe.each([
   });
 
   property("edits are disjoint and in bounds", 200, (random) => {
-    const bytes = Buffer.from(serialize({ messages: grown(random) }, random, () => false));
+    const bytes = Buffer.from(serialize({ messages: grown(random), system: "" }, random, () => false));
     const document = scan(bytes, compile(systemTurns.needs));
     applied(bytes, systemTurns.run(document, context).edits);
   });
 });
 
 property("strict alternation: no user turn follows a tool result or another user turn", 500, (random) => {
-  const body = JSON.stringify({ messages: grown(random) });
+  const body = JSON.stringify({ messages: grown(random), system: "" });
   const view = modelView(JSON.parse(Buffer.from(rewriteChecked(body, STRICT).body).toString()).messages);
   const roles = view.filter((seen, at) => seen.message !== view[at - 1]?.message).map((seen) => seen.role);
   expect(roles.filter((role, at) => role === "user" && at > 0 && roles[at - 1] !== "assistant")).toEqual([]);
@@ -106,23 +106,22 @@ interface Run {
   readonly after: Message[];
 }
 
-/** The order of all texts by the rules of the pass, computed from the parsed messages. */
+/** The order of all texts after the rules in system-turns.ts, from the parsed messages. */
 function expectedMarks(messages: readonly Message[], strict: boolean): number[] {
   return runsOf(messages.flatMap(withoutMarkers), strict).flatMap(({ isFirst, host, after }) => {
     const blocks = blocksOf(host);
     const results = blocks.findLastIndex((block) => block.type === "tool_result") + 1;
     if (results > 0) {
       const late = blocks.slice(results);
-      const [inside, own] = strict
-        ? [late, []]
-        : [late.filter(isReminder), late.filter((it) => !isReminder(it))];
+      const isOwn = ownWords(late, blocks.slice(0, results));
+      const inside = late.filter((_, at) => strict || !isOwn[at]);
+      const own = late.filter((_, at) => !strict && isOwn[at]);
       return marksIn(blocks.slice(0, results), inside, after, own);
     }
     if (!isFirst) return marksIn(blocks, after);
-    const words = blocks.findLastIndex((block) => block.type === "text");
     const joined = after.findIndex((turn) => !isSystem(turn));
     const [systems, later] = joined < 0 ? [after, []] : [after.slice(0, joined), after.slice(joined)];
-    return marksIn(blocks.slice(0, words), systems, blocks.slice(words), later);
+    return marksIn(systems, blocks, later);
   });
 }
 
@@ -165,6 +164,24 @@ function isReminder({ text }: Block): boolean {
   return typeof text === "string" && /^\s*<system-reminder>[\s\S]*<\/system-reminder>\s*$/.test(text);
 }
 
+/** For each block after tool results, whether it is the user's. */
+function ownWords(late: readonly Block[], results: readonly Block[]): boolean[] {
+  let interrupted = false;
+  const launch = /^\W*(type\W+text\W+text\W+)?Launching skill:/;
+  let skills = results.filter(({ content }) => launch.test(JSON.stringify(content ?? ""))).length;
+  return late.map((block) => {
+    const words = String(block.text ?? "").trim();
+    if (words.startsWith("[Request interrupted by user")) interrupted = true;
+    if (words.startsWith("Base directory for this skill:")) skills--;
+    if (block.type !== "text") return true;
+    if (words === "" || isReminder(block) || CLIENTS_OWN.test(words)) return false;
+    return interrupted || skills-- <= 0;
+  });
+}
+
+const CLIENTS_OWN =
+  /^(Tool loaded\.$|\[Request interrupted|Base directory for this skill: |The user sent a new message while|PostToolUse:Bash hook|\[Image: )/;
+
 function marksIn(...parts: readonly Json[]): number[] {
   return marksOf(JSON.stringify(parts));
 }
@@ -183,7 +200,7 @@ function residue(view: readonly Seen[], messages: readonly Message[]): string {
 }
 
 const ADDED =
-  /<system-reminder>\n\n<\/system-reminder>|The user wrote this message:\n|Tool loaded: Tool¶\d+\n|^text |^image iVBOR¶\d+|^result toolu_\d+/gm;
+  /<system-reminder>\n\n<\/system-reminder>|Tool loaded\.|The user wrote this message:\n|Tool loaded: Tool¶\d+\n|^text |^image iVBOR¶\d+|^result toolu_\d+/gm;
 
 /** Every string with a mark, except images and references, which come out in another form. */
 function textsIn(value: Json): string[] {

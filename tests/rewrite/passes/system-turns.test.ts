@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { CONSTANT_HEADER } from "../../../src/rewrite/passes/billing-header.ts";
 import { expectUnchanged, FOLD, HEADER_ONLY, OPENAI, rewriteChecked, STRICT } from "../checked.ts";
 
 const text = (words: string, more: object = {}) => ({ type: "text", text: words, ...more });
@@ -20,9 +21,9 @@ const before = [first, said("Hi")];
 type Row = readonly [name: string, messages: readonly object[], want: readonly object[]];
 
 function fold({ messages, context }: { messages: readonly object[]; context: typeof FOLD }): unknown {
-  const body = JSON.stringify({ model: "m", messages, max_tokens: 1 });
+  const body = JSON.stringify({ model: "m", messages, system: "You help.", max_tokens: 1 });
   const out = JSON.parse(Buffer.from(rewriteChecked(body, context).body).toString());
-  expect(Object.keys(out)).toEqual(["model", "messages", "max_tokens"]);
+  expect(Object.keys(out)).toEqual(["model", "messages", "system", "max_tokens"]);
   return out.messages;
 }
 
@@ -32,7 +33,7 @@ function table(rows: readonly Row[], context: typeof FOLD): void {
   });
 }
 
-describe("a system turn after the first user turn goes before the user's own words", () => {
+describe("the first system turn goes to the front of the first user turn", () => {
   table(
     [
       ["string content", [user("Hello"), system("S")], [user([text(reminder("S")), text("Hello")])]],
@@ -42,9 +43,24 @@ describe("a system turn after the first user turn goes before the user's own wor
         [user([text(reminder("S")), text("Hello", cached)])],
       ],
       [
-        "after existing reminders",
+        "before reminders such as git status",
         [user([text(reminder("R")), text("Hello")]), system([text("S", cached)])],
-        [user([text(reminder("R")), text(reminder("S")), text("Hello")])],
+        [user([text(reminder("S")), text(reminder("R")), text("Hello")])],
+      ],
+      [
+        "before the two blocks of a slash command",
+        [user([text("<command-name>/do</command-name>"), text("Do it")]), system("S")],
+        [user([text(reminder("S")), text("<command-name>/do</command-name>"), text("Do it")])],
+      ],
+      [
+        "before the open file that an IDE reports",
+        [user([text("<ide_opened_file>a.ts</ide_opened_file>"), text("Hello")]), system("S")],
+        [user([text(reminder("S")), text("<ide_opened_file>a.ts</ide_opened_file>"), text("Hello")])],
+      ],
+      [
+        "before an image",
+        [user([image, text("Hello")]), system("S")],
+        [user([text(reminder("S")), image, text("Hello")])],
       ],
       [
         "several keep their order",
@@ -53,34 +69,70 @@ describe("a system turn after the first user turn goes before the user's own wor
       ],
       ["already wrapped", [first, system(reminder("S"))], [user([text(reminder("S")), text("Hello")])]],
       [
-        "wrapped apart from white space",
+        "wrapped except for white space",
         [first, system(`\n${reminder("S")}\n`)],
         [user([text(`\n${reminder("S")}\n`), text("Hello")])],
       ],
       [
-        "a reminder followed by more is not a reminder",
+        "a reminder followed by more is wrapped",
         [first, system(`${reminder("S")} T`)],
         [user([text(reminder(`${reminder("S")} T`)), text("Hello")])],
       ],
       [
-        "an image after the words",
-        [user([text("Hello"), image]), system("S")],
-        [user([text(reminder("S")), text("Hello"), image])],
-      ],
-      [
-        "a marker after the words",
-        [user([text("Hello"), text(marker)]), system("S")],
+        "a marker before the words",
+        [user([text(marker), text("Hello")]), system("S")],
         [user([text(reminder("S")), text("Hello")])],
       ],
-      ["an image only", [user([image]), system("S")], [user([image, text(reminder("S"))])]],
+      ["an image only", [user([image]), system("S")], [user([text(reminder("S")), image])]],
       ["no blocks", [user([]), system("S")], [user([text(reminder("S"))])]],
       [
-        "a first turn that holds a result",
+        "a first turn with a result: into the result",
         [user([result("R")]), system("S")],
         [user([result(`R\n\n${reminder("S")}`)])],
       ],
+      [
+        "not after an answer",
+        [first, said("Hi"), user("More"), system("S")],
+        [first, said("Hi"), user([text("More"), text(reminder("S"))])],
+      ],
+      [
+        "not after the user spoke twice",
+        [first, user("More"), system("S")],
+        [first, user([text("More"), text(reminder("S"))])],
+      ],
     ],
     FOLD,
+  );
+
+  const mention = user(reminder("Called the Read tool"));
+  const words = user([text(reminder("The file")), text("Hello")]);
+  table(
+    [
+      [
+        "before a mentioned file, which has a turn of its own",
+        [mention, words, system("S"), said("Hi")],
+        [user([text(reminder("S")), text(reminder("Called the Read tool"))]), words, said("Hi")],
+      ],
+    ],
+    FOLD,
+  );
+  table(
+    [
+      [
+        "before a mentioned file whose turn is joined",
+        [mention, words, system("S"), said("Hi")],
+        [
+          user([
+            text(reminder("S")),
+            text(reminder("Called the Read tool")),
+            text(reminder("The file")),
+            text("Hello"),
+          ]),
+          said("Hi"),
+        ],
+      ],
+    ],
+    STRICT,
   );
 });
 
@@ -155,7 +207,29 @@ describe("elsewhere", () => {
   );
 });
 
-describe("a text after tool results", () => {
+describe("without a top-level system a system turn at the very beginning stays", () => {
+  const kept = (messages: readonly object[], context: typeof FOLD) =>
+    JSON.parse(Buffer.from(rewriteChecked(JSON.stringify({ messages }), context).body).toString()).messages;
+  test.each([FOLD, STRICT])("%o", (context) => {
+    expectUnchanged(JSON.stringify({ messages: [system("S"), first] }), context);
+    expect(kept([system("S"), first, system("T")], context)).toEqual([
+      system("S"),
+      user([text(reminder("T")), text("Hello")]),
+    ]);
+    expect(kept([first, system("S")], context)).toEqual([user([text(reminder("S")), text("Hello")])]);
+  });
+
+  test("and its billing header becomes constant", () => {
+    const [prompt, hello] = kept(
+      [system("x-anthropic-billing-header: cc_version=1;\nYou help."), first],
+      FOLD,
+    );
+    expect(prompt).toEqual(system(`${CONSTANT_HEADER}\nYou help.`));
+    expect(hello).toEqual(first);
+  });
+});
+
+describe("a text of the user after tool results", () => {
   const results = (...late: object[]) => [...before, asked, user([result("R"), ...late])];
   table(
     [
@@ -217,6 +291,114 @@ describe("a text after tool results", () => {
       STRICT,
     );
   });
+});
+
+describe("a text that Claude Code adds after tool results continues the last one", () => {
+  const skill = "Base directory for this skill: /skills/wave\n\n# Wave\nRaise a hand.";
+  const launched = (content: unknown, ...late: object[]) => [
+    ...before,
+    asked,
+    user([result(content), ...late]),
+  ];
+  const rows: Row[] = [
+    ["a skill's text", "Launching skill: wave", [text(skill)], `Launching skill: wave\n\n${skill}`],
+    [
+      "a command's text, which only the result announces",
+      "Launching skill: wave",
+      [text("Raise a hand.")],
+      "Launching skill: wave\n\nRaise a hand.",
+    ],
+    [
+      "announced in a text block",
+      [text("Launching skill: wave")],
+      [text("Raise a hand.")],
+      [text("Launching skill: wave\n\nRaise a hand.")],
+    ],
+    [
+      "a message that was queued during the work",
+      "R",
+      [text("The user sent a new message while you were working:\nHurry")],
+      "R\n\nThe user sent a new message while you were working:\nHurry",
+    ],
+    [
+      "the output of a hook",
+      "R",
+      [text("PostToolUse:Bash hook additional context: checked")],
+      "R\n\nPostToolUse:Bash hook additional context: checked",
+    ],
+    [
+      "the size of an image",
+      [image],
+      [text("[Image: original 30x20, displayed at 15x10.]")],
+      [image, text("[Image: original 30x20, displayed at 15x10.]")],
+    ],
+    [
+      "a background task's end",
+      "R",
+      [text("[SYSTEM NOTIFICATION - NOT USER INPUT]\nDone")],
+      "R\n\n[SYSTEM NOTIFICATION - NOT USER INPUT]\nDone",
+    ],
+    ["a PDF's pages", "PDF pages extracted: 1", [image], [text("PDF pages extracted: 1"), image]],
+    [
+      "an interruption",
+      "R",
+      [text("[Request interrupted by user]\n")],
+      "R\n\n[Request interrupted by user]\n",
+    ],
+    ["an empty text goes away", "R", [text("")], "R"],
+    ["a blank text goes away", "R", [text(" \n")], "R"],
+    ["loaded tools are named once", [reference], [text("Tool loaded.")], [text("Tool loaded: Web\n")]],
+    ["loaded tools that no result names", "R", [text("Tool loaded.")], "R\n\nTool loaded."],
+  ].map(([name, content, late, want]) => [
+    name as string,
+    launched(content, ...(late as object[])),
+    launched(want),
+  ]);
+  table(rows, FOLD);
+  table(rows, STRICT);
+
+  table(
+    [
+      [
+        "also as a turn of its own",
+        [...launched("R"), user([text(reminder("S"))]), user(skill), system("T")],
+        launched(`R\n\n${reminder("S")}\n\n${skill}\n\n${reminder("T")}`),
+      ],
+      ["an empty turn after it goes away", [...launched("R"), user([text("")])], launched("R")],
+      [
+        "what the user said after an interruption is a turn",
+        launched("R", text("[Request interrupted by user for tool use]"), text("Stop"), image),
+        [...launched("R\n\n[Request interrupted by user for tool use]"), user([text("Stop"), image])],
+      ],
+      [
+        "a skill has one text; what follows is the user's",
+        launched("Launching skill: wave", text(skill), text("Stop")),
+        [...launched(`Launching skill: wave\n\n${skill}`), user([text("Stop")])],
+      ],
+      [
+        "an interrupted skill has none",
+        launched("Launching skill: wave", text("[Request interrupted by user]"), text("Stop")),
+        [...launched("Launching skill: wave\n\n[Request interrupted by user]"), user([text("Stop")])],
+      ],
+      [
+        "words about a mark are the user's",
+        launched("R", text("What is a Base directory for this skill: line?")),
+        [...launched("R"), user([text("What is a Base directory for this skill: line?")])],
+      ],
+    ],
+    FOLD,
+  );
+  table(
+    [
+      [
+        "the user's words after an interruption say whose they are",
+        launched("R", text("[Request interrupted by user]"), text("Stop")),
+        launched(`R\n\n[Request interrupted by user]\n\n${wrote("Stop")}`),
+      ],
+      ["an empty turn after it goes away", [...launched("R"), user("")], launched("R")],
+    ],
+    STRICT,
+  );
 });
 
 describe("strict alternation joins consecutive user turns", () => {
@@ -382,7 +564,7 @@ test("each repair is counted", () => {
   ];
   expect(rewriteChecked(JSON.stringify({ messages }), FOLD).notes).toEqual([
     "system turns folded: 1",
-    "reminders moved into their tool result: 1",
+    "client texts moved into their tool result: 1",
     "user blocks moved after the tool results: 1",
     "token markers dropped: 1",
     "tool references named: 1",

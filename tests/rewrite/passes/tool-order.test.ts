@@ -3,6 +3,7 @@ import { toolOrder } from "../../../src/rewrite/passes/tool-order.ts";
 import { scan } from "../../../src/rewrite/scan.ts";
 import { compile } from "../../../src/rewrite/shape.ts";
 import { SessionMemory } from "../../../src/session/memory.ts";
+import { remember } from "../../../src/session/tool-order.ts";
 import { type Json, randomJson, randomText, serialize } from "../../support/json.ts";
 import { property, type Random } from "../../support/seeded.ts";
 import { applied, expectUnchanged, FOLD, OPENAI, rewriteAt, rewriteChecked } from "../checked.ts";
@@ -17,24 +18,18 @@ const namesIn = (body: Uint8Array): string[] =>
 
 describe("tools are in the order in which they were first seen", () => {
   test.each([
-    ["a new session: unchanged", [], ["b", "a"], ["b", "a"], ["b", "a"]],
-    ["new ones last", ["a", "c"], ["a", "b", "c", "d"], ["a", "c", "b", "d"], ["a", "c", "b", "d"]],
-    ["one that disappears", ["a", "b", "c"], ["a", "c"], ["a", "c"], ["a", "b", "c"]],
-    ["one that comes back", ["a", "b", "c"], ["c", "b"], ["b", "c"], ["a", "b", "c"]],
-    [
-      "a subagent with fewer tools and one of its own",
-      ["a", "b", "c"],
-      ["z", "c", "a"],
-      ["a", "c", "z"],
-      ["a", "b", "c", "z"],
-    ],
-    ["all moved", ["c", "b", "a"], ["a", "b", "c"], ["c", "b", "a"], ["c", "b", "a"]],
-    ["names with escapes and other scripts", ["é", 'q"'], ['q"', "é"], ["é", 'q"'], ["é", 'q"']],
-    ["no tool", ["a"], [], [], ["a"]],
-  ])("%s", (_, toolOrder, names, want, order) => {
+    ["a new session: unchanged", [], ["b", "a"], ["b", "a"]],
+    ["new ones last", ["a", "c"], ["a", "b", "c", "d"], ["a", "c", "b", "d"]],
+    ["one that disappears", ["a", "b", "c"], ["a", "c"], ["a", "c"]],
+    ["one that comes back", ["a", "b", "c"], ["c", "b"], ["b", "c"]],
+    ["a subagent with fewer and its own", ["a", "b", "c"], ["z", "c", "a"], ["a", "c", "z"]],
+    ["all moved", ["c", "b", "a"], ["a", "b", "c"], ["c", "b", "a"]],
+    ["names with escapes and other scripts", ["é", 'q"'], ['q"', "é"], ["é", 'q"']],
+    ["no tool", ["a"], [], []],
+  ])("%s", (_, toolOrder, names, want) => {
     const result = rewriteChecked(bodyOf(...names), { ...FOLD, toolOrder });
     expect(Buffer.from(result.body).toString()).toBe(bodyOf(...want));
-    expect(result.toolOrder).toEqual(order);
+    expect(result.toolOrder).toEqual(want);
   });
 
   test("definitions are moved byte for byte, and the white space between them stays", () => {
@@ -72,13 +67,67 @@ describe("unchanged", () => {
   });
 
   test("without an order, and in other APIs", () => {
-    expect(expectUnchanged(bodyOf("a", "b"), FOLD).toolOrder).toBeUndefined();
+    expect(expectUnchanged(bodyOf("a", "b"), FOLD).toolOrder).toEqual(["a", "b"]);
     expect(expectUnchanged(bodyOf("a", "b"), { ...OPENAI, toolOrder: ["b", "a"] }).toolOrder).toBeUndefined();
   });
 
   test("what cannot be ordered is not remembered", () => {
     expect(expectUnchanged(bodyOf("a", "a"), known).toolOrder).toBeUndefined();
     expect(expectUnchanged('{"messages":[]}', known).toolOrder).toBeUndefined();
+  });
+});
+
+describe("tools that the history names as loaded come last, in its order", () => {
+  const NAMES = ["Agent", "Bash", "NotebookEdit", "Read", "ToolSearch", "WebFetch", "Write"];
+  const reference = (name: string) => ({ type: "tool_reference", tool_name: name });
+  const results = (...names: string[]) => ({
+    role: "user",
+    content: [
+      { type: "tool_result", tool_use_id: "a", content: "R" },
+      { type: "tool_result", tool_use_id: "t", content: names.map(reference) },
+    ],
+  });
+  const orderIn = (messages: readonly object[], toolOrder: readonly string[] | undefined, names = NAMES) => {
+    const body = JSON.stringify({ tools: names.map((name) => ({ name })), messages });
+    return namesIn(rewriteChecked(body, { ...FOLD, systemTurns: "keep", toolOrder }).body);
+  };
+  const PLAIN = ["Agent", "Bash", "Read", "ToolSearch", "Write"];
+
+  test.each([
+    ["an unknown session", []],
+    ["no session", undefined],
+  ])("%s", (_, toolOrder) => {
+    expect(orderIn([results("WebFetch", "NotebookEdit")], toolOrder)).toEqual([
+      ...PLAIN,
+      "WebFetch",
+      "NotebookEdit",
+    ]);
+    expect(orderIn([results("NotebookEdit"), results("WebFetch", "NotebookEdit")], toolOrder)).toEqual([
+      ...PLAIN,
+      "NotebookEdit",
+      "WebFetch",
+    ]);
+    expect(orderIn([results("Gone")], toolOrder)).toEqual(NAMES);
+  });
+
+  test("as if the proxy had seen all requests of the session", () => {
+    const [first, second] = [results("WebFetch", "NotebookEdit"), results("Monitor")];
+    const all = ["Agent", "Bash", "Monitor", "NotebookEdit", "Read", "ToolSearch", "WebFetch", "Write"];
+    const before = orderIn([], [], PLAIN);
+    const between = orderIn([first], before);
+    expect(orderIn([first, second], between, all)).toEqual(orderIn([first, second], [], all));
+  });
+
+  test("what is remembered comes before", () => {
+    expect(orderIn([results("Bash", "WebFetch")], ["Write", "Bash"])).toEqual([
+      ...["Write", "Bash", "Agent", "NotebookEdit", "Read", "ToolSearch", "WebFetch"],
+    ]);
+  });
+
+  test("only references in tool results of the client count", () => {
+    const said = { role: "assistant", content: [{ type: "tool_result", content: [reference("Bash")] }] };
+    const text = { role: "user", content: [{ type: "text", text: "tool_reference" }, reference("Bash")] };
+    expect(orderIn([said, text, { role: "user", content: "Hello" }], [])).toEqual(NAMES);
   });
 });
 
@@ -97,7 +146,7 @@ describe("over a session of random requests", () => {
         const both = out.filter((definition) => before.includes(definition));
         expect(both).toEqual(before.filter((definition) => out.includes(definition)));
         before = [...before, ...out.filter((definition) => !before.includes(definition))];
-        expect(memory.get("session").toolOrder).toEqual(before.map(nameIn));
+        expect(memory.get("session").toolOrder?.map(({ name }) => name)).toEqual(before.map(nameIn));
       }
     },
   );
@@ -165,8 +214,11 @@ function nameIn(definition: string): string {
 function send(memory: SessionMemory, session: string, definitions: readonly string[]): string[] {
   const body = Buffer.from(`{"tools":[${definitions.join(",")}]}`);
   const known = memory.get(session).toolOrder ?? [];
-  const { body: out, toolOrder } = rewriteAt(body, { ...FOLD, toolOrder: known });
-  if (toolOrder) memory.update(session, { toolOrder });
+  const { body: out, toolOrder } = rewriteAt(body, {
+    ...FOLD,
+    toolOrder: known.map(({ name }) => name),
+  });
+  if (toolOrder) memory.update(session, { toolOrder: remember(known, toolOrder) });
   const byName = new Map(definitions.map((definition) => [nameIn(definition), definition]));
   const sent = namesIn(out).map((name) => byName.get(name)!);
   expect(Buffer.from(out).toString()).toBe(`{"tools":[${sent.join(",")}]}`);

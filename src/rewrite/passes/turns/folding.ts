@@ -4,41 +4,47 @@ import { type Span, type StringValue, Unscannable, type Value } from "../../scan
 import type { Edit } from "../../splice.ts";
 import { isMarker, isMarkerBlock } from "./marker.ts";
 import { NewUserTurn } from "./new-user-turn.ts";
+import { Opening } from "./opening.ts";
 import { noRepairs, notesOf } from "./repairs.ts";
 import { nameLoadedTools } from "./tool-result.ts";
-import { blocksIn, hasResult, readTurn, type Turn } from "./turn.ts";
-import { UserTurn } from "./user-turn.ts";
+import { blocksIn, readTurn, type Turn } from "./turn.ts";
+import { UserTurn, type Work } from "./user-turn.ts";
 
 /** A user turn (or a system turn that becomes one) and what is put into it. */
 interface Host {
   fold(texts: readonly StringValue[]): void;
-  /** Takes over the blocks of the user turn after it. */
+  /** Whether the user turn after it is joined. */
+  takes(turn: Turn): boolean;
   join(turn: Turn): void;
   edits(): readonly Edit[];
 }
 
 /** One walk over the turns of one body. */
 export class Folding {
-  readonly #bytes: Buffer;
-  readonly #context: RewriteContext;
-  readonly #repairs = noRepairs();
+  readonly #work: Work;
+  readonly #opening: Opening;
   readonly #toolNames: Edit[] = [];
   readonly #hosts: Host[] = [];
   /** Indices of turns. */
   readonly #removed: number[] = [];
   /** The user turn that the last turn is or went into; `undefined` after an assistant turn. */
   #host: Host | undefined;
-  #hadUserTurn = false;
 
   constructor(bytes: Buffer, context: RewriteContext) {
-    this.#bytes = bytes;
-    this.#context = context;
+    this.#work = { bytes, context, repairs: noRepairs() };
+    this.#opening = new Opening(bytes);
   }
 
-  /** Throws `Unscannable` if a turn has an unknown shape, or if no turn would be left. */
-  fold(turns: readonly Value[]): Findings {
-    for (let index = 0; index < turns.length; index++) this.#take(readTurn(turns[index]!), index);
-    return { edits: this.#edits(turns), notes: notesOf(this.#repairs) };
+  /**
+   * Throws `Unscannable` if a turn has an unknown shape, or if no turn would be left. `isPromptFirst`: a system turn at the very
+   * beginning is the system prompt and stays.
+   */
+  fold(turns: readonly Value[], isPromptFirst: boolean): Findings {
+    turns.forEach((value, index) => {
+      const turn = readTurn(value);
+      if (index > 0 || turn.role !== "system" || !isPromptFirst) this.#take(turn, index);
+    });
+    return { edits: this.#edits(turns), notes: notesOf(this.#work.repairs) };
   }
 
   // --- internal ---
@@ -46,33 +52,39 @@ export class Folding {
   #take(turn: Turn, index: number): void {
     if (turn.role === "system") this.#takeSystem(turn, index);
     else if (turn.role === "user") this.#takeUser(turn, index);
-    else this.#host = undefined;
+    else {
+      this.#host = undefined;
+      this.#opening.close();
+    }
   }
 
   #takeSystem(turn: Turn, index: number): void {
     const texts = this.#withoutMarkers(systemTexts(turn));
-    if (this.#host === undefined && texts.length > 0) this.#begin(new NewUserTurn(this.#bytes, turn));
+    if (this.#host === undefined && texts.length > 0) this.#begin(new NewUserTurn(this.#work, turn));
     else this.#removed.push(index);
     if (texts.length === 0) return;
-    this.#host?.fold(texts);
-    this.#repairs.folded++;
+    const { front } = this.#opening;
+    if (front) front.foldInFront(texts);
+    else this.#host?.fold(texts);
+    this.#work.repairs.folded++;
   }
 
   #takeUser(turn: Turn, index: number): void {
     if (this.#isOnlyMarkers(turn)) {
       this.#removed.push(index);
-      this.#repairs.markersDropped++;
+      this.#work.repairs.markersDropped++;
       return;
     }
-    if (this.#context.strictAlternation && this.#host && !hasResult(turn)) {
+    if (this.#host?.takes(turn)) {
       this.#removed.push(index);
       this.#host.join(turn);
-      this.#repairs.turnsJoined++;
+      this.#opening.continue(turn);
+      this.#work.repairs.turnsJoined++;
     } else {
-      const work = { bytes: this.#bytes, context: this.#context, repairs: this.#repairs };
-      this.#begin(new UserTurn(work, turn, !this.#hadUserTurn));
+      const host = new UserTurn(this.#work, turn);
+      this.#begin(host);
+      this.#opening.begin(host, turn);
     }
-    this.#hadUserTurn = true;
     this.#nameTools(turn);
   }
 
@@ -86,20 +98,20 @@ export class Folding {
       if (!block.isResult) continue;
       for (const edit of nameLoadedTools(block)) {
         this.#toolNames.push(edit);
-        this.#repairs.toolsNamed++;
+        this.#work.repairs.toolsNamed++;
       }
     }
   }
 
   #withoutMarkers(texts: readonly StringValue[]): StringValue[] {
-    const kept = texts.filter((text) => !isMarker(this.#bytes, text));
-    this.#repairs.markersDropped += texts.length - kept.length;
+    const kept = texts.filter((text) => !isMarker(this.#work.bytes, text));
+    this.#work.repairs.markersDropped += texts.length - kept.length;
     return kept;
   }
 
   #isOnlyMarkers({ content }: Turn): boolean {
-    if ("kind" in content) return isMarker(this.#bytes, content);
-    return content.length > 0 && content.every((block) => isMarkerBlock(this.#bytes, block));
+    if ("kind" in content) return isMarker(this.#work.bytes, content);
+    return content.length > 0 && content.every((block) => isMarkerBlock(this.#work.bytes, block));
   }
 
   #edits(turns: readonly Span[]): Edit[] {

@@ -1,25 +1,27 @@
 import { type RawValue, textBlock } from "../../json-bytes.ts";
-import { isMarkerBlock } from "./marker.ts";
-import { asUsersWords, isReminder, rawOf } from "./reminder.ts";
+import type { Author, Part } from "./after-results.ts";
+import { replacesBlock } from "./client-text.ts";
+import { isMarker } from "./marker.ts";
+import { asUsersWords, rawOf } from "./reminder.ts";
 import { type Addition, loadedTool } from "./tool-result.ts";
-import type { Block, Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 
-/** The blocks of a user turn, without markers, as they go into another user turn. */
-export function valuesOf(bytes: Buffer, { content }: Turn): RawValue[] {
-  if ("kind" in content) return [textBlock(rawOf(bytes, content))];
-  return content.filter((block) => !isMarkerBlock(bytes, block)).map(({ value }) => [value]);
+/** The parts of a turn's content, without markers. A string is one text. */
+export function partsOf(bytes: Buffer, { content }: Turn): readonly Part[] {
+  const parts: readonly Part[] = "kind" in content ? [{ value: content, text: content }] : content;
+  return parts.filter(({ text }) => text === undefined || !isMarker(bytes, text));
 }
 
-/** The blocks of a user turn, without markers, as they go into a tool result. */
-export function additionsOf(bytes: Buffer, { content }: Turn): Addition[] {
-  if ("kind" in content) return [{ text: asUsersWords(bytes, content) }];
-  return content.filter((block) => !isMarkerBlock(bytes, block)).map((block) => additionOf(bytes, block));
+/** A part as it goes into a user turn. */
+export function blockOf(bytes: Buffer, { value, text }: Part): RawValue {
+  return value.kind === "string" && text ? textBlock(rawOf(bytes, text)) : [value];
 }
 
-/** One block of a user turn as it goes into a tool result: the user's own words say whose they are. */
-export function additionOf(bytes: Buffer, block: Block): Addition {
-  const loaded = loadedTool(block.value);
+/** A part as it goes into a tool result: the user's words say whose they are. */
+export function additionOf(bytes: Buffer, { value, text }: Part, author: Author): Addition {
+  const loaded = loadedTool(value);
   if (loaded) return { text: loaded };
-  if (!block.text) return { block: [block.value] };
-  return { text: isReminder(bytes, block.text) ? rawOf(bytes, block.text) : asUsersWords(bytes, block.text) };
+  if (!text) return { block: [value] };
+  const areWords = author === "user" && !replacesBlock(bytes, text);
+  return { text: areWords ? asUsersWords(bytes, text) : rawOf(bytes, text) };
 }

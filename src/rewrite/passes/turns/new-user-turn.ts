@@ -1,29 +1,39 @@
 import { type RawValue, replacement, textBlock, userTurn } from "../../json-bytes.ts";
+import type { RewriteContext } from "../../pass.ts";
 import type { StringValue } from "../../scan.ts";
 import type { Edit } from "../../splice.ts";
-import { valuesOf } from "./moved.ts";
+import { blockOf, partsOf } from "./moved.ts";
 import { asReminder } from "./reminder.ts";
-import type { Turn } from "./turn.ts";
+import { hasResult, type Turn } from "./turn.ts";
+
+import type { Work } from "./user-turn.ts";
 
 /** The user turn that a system turn becomes if there is none right before it. */
 export class NewUserTurn {
   readonly #bytes: Buffer;
+  readonly #context: RewriteContext;
   readonly #turn: Turn;
   readonly #blocks: RawValue[] = [];
 
-  constructor(bytes: Buffer, turn: Turn) {
+  constructor({ bytes, context }: Work, turn: Turn) {
     this.#bytes = bytes;
+    this.#context = context;
     this.#turn = turn;
   }
 
-  /** Puts the texts of a system turn into this one. */
+  /** Puts the texts of a system turn at the end of this one. */
   fold(texts: readonly StringValue[]): void {
     for (const text of texts) this.#blocks.push(textBlock(asReminder(this.#bytes, text)));
   }
 
-  /** Takes over the blocks of the user turn after it. */
+  /** Whether the user turn after it is joined. */
+  takes(turn: Turn): boolean {
+    return this.#context.strictAlternation === true && !hasResult(turn);
+  }
+
+  /** Takes over the parts of the user turn after it. */
   join(turn: Turn): void {
-    for (const value of valuesOf(this.#bytes, turn)) this.#blocks.push(value);
+    for (const part of partsOf(this.#bytes, turn)) this.#blocks.push(blockOf(this.#bytes, part));
   }
 
   edits(): Edit[] {

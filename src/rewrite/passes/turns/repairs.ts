@@ -1,9 +1,10 @@
 /** In the order of the notes. */
 const PHRASES = {
   folded: "system turns folded",
-  remindersMoved: "reminders moved into their tool result",
+  clientTextsMoved: "client texts moved into their tool result",
   ownWordsMoved: "user blocks moved after the tool results",
   turnsJoined: "user turns joined with the one before",
+  redundantDropped: "redundant texts dropped",
   markersDropped: "token markers dropped",
   toolsNamed: "tool references named",
 };
@@ -14,9 +15,10 @@ export type Repairs = Record<keyof typeof PHRASES, number>;
 export function noRepairs(): Repairs {
   return {
     folded: 0,
-    remindersMoved: 0,
+    clientTextsMoved: 0,
     ownWordsMoved: 0,
     turnsJoined: 0,
+    redundantDropped: 0,
     markersDropped: 0,
     toolsNamed: 0,
   };

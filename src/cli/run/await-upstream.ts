@@ -1,0 +1,110 @@
+import { foreign } from "../../format/foreign.ts";
+import { duration } from "../../format/numbers.ts";
+import type { Output } from "../../terminal/output.ts";
+import { type Address, urlOf } from "../../upstream/address.ts";
+import { type Asked, ask } from "../../upstream/ask.ts";
+import { causeOf } from "../../upstream/cause.ts";
+import { factsOf, type ServerFacts } from "../../upstream/props.ts";
+
+/** A server that answers, as far as its answers show what it is. */
+export interface ReadyServer {
+  /** `undefined` for other servers than llama-server, for a router, and where a key is missing. */
+  readonly facts: ServerFacts | undefined;
+  /** The status of `/props`. */
+  readonly status: number;
+  /** The models that it offers, the loaded ones first. */
+  readonly models: readonly string[];
+}
+
+export interface AwaitSettings {
+  readonly headers: Headers;
+  /** Whether to wait for a server that does not answer. */
+  readonly wait: boolean;
+  readonly output: Output;
+  readonly intervalMs?: number;
+  /** Throws when there is nothing to wait for any more. */
+  readonly check?: () => void;
+}
+
+/** Waits until the server has loaded its model. Throws one line for the user when it does not answer and `wait` is not set. */
+export async function awaitUpstream(address: Address, settings: AwaitSettings): Promise<ReadyServer> {
+  const { headers, wait, output, intervalMs = 500, check } = settings;
+  const since = performance.now();
+  const progress = new WaitLine(output);
+  try {
+    for (;;) {
+      check?.();
+      const asked = await tryAsk(address, "/props", headers);
+      if ("cause" in asked && !wait)
+        throw new Error(
+          `cannot reach llama-server at ${urlOf(address)}: ${foreign(asked.cause)}; start it, pass --upstream, or pass --wait to wait for it`,
+        );
+      if ("status" in asked && asked.status !== LOADING) return await describe(address, asked, headers);
+      const what = "cause" in asked ? `llama-server at ${urlOf(address)}` : "llama-server to load its model";
+      progress.show(what, (performance.now() - since) / 1000);
+      await Bun.sleep(intervalMs);
+    }
+  } finally {
+    progress.clear();
+  }
+}
+
+// --- internal ---
+
+/** llama-server answers 503 to everything until its model is loaded. */
+const LOADING = 503;
+const TIMEOUT_MS = 5_000;
+
+/** On a terminal one line that is redrawn each second, elsewhere one line for each thing that is waited for. */
+class WaitLine {
+  readonly #output: Output;
+  #shown: string | undefined;
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  show(what: string, seconds: number): void {
+    this.#output.status(`waiting for ${what}, ${duration(Math.floor(seconds))}; press Ctrl-C to give up`);
+    if (!this.#output.isTerminal && this.#shown !== what) this.#output.line(`waiting for ${what}`);
+    this.#shown = what;
+  }
+
+  clear(): void {
+    this.#output.status(undefined);
+  }
+}
+
+async function tryAsk(
+  address: Address,
+  path: string,
+  headers: Headers,
+): Promise<Asked | { readonly cause: string }> {
+  try {
+    return await ask(address, path, AbortSignal.timeout(TIMEOUT_MS), headers);
+  } catch (error) {
+    return { cause: causeOf(error) };
+  }
+}
+
+async function describe(address: Address, props: Asked, headers: Headers): Promise<ReadyServer> {
+  const asked = await tryAsk(address, "/v1/models", headers);
+  const models = "json" in asked ? modelsIn(asked.json) : [];
+  return { facts: factsOf(props.json), status: props.status, models };
+}
+
+interface Listed {
+  readonly id?: unknown;
+  /** A router's. */
+  readonly status?: { readonly value?: unknown };
+}
+
+/** llama.cpp tools/server/README.md, "GET /v1/models" and "router mode". */
+export function modelsIn(answer: unknown): string[] {
+  const { data } = (answer ?? {}) as { data?: unknown };
+  const listed = Array.isArray(data) ? (data as (Listed | null)[]) : [];
+  const isLoaded = (model: Listed | null) => model?.status?.value === "loaded";
+  return [...listed.filter(isLoaded), ...listed.filter((model) => !isLoaded(model))].flatMap((model) =>
+    typeof model?.id === "string" ? model.id : [],
+  );
+}

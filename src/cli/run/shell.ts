@@ -1,0 +1,63 @@
+/** The shells that `--dry-run` can print for. */
+export const SHELLS = ["sh", "fish", "powershell"] as const;
+export type Shell = (typeof SHELLS)[number];
+
+/** What to run and with which additions to the environment; `undefined` removes a variable. */
+export interface Launch {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly command: readonly string[];
+}
+
+/** The user's shell as the environment names it. */
+export function shellOf(env: Readonly<Record<string, string | undefined>>, platform: string): Shell {
+  if (/(?:^|\/)fish$/.test(env.SHELL ?? "")) return "fish";
+  return platform === "win32" && !env.SHELL ? "powershell" : "sh";
+}
+
+/** Lines to paste into the shell: they set the environment and start the command. Values of keys in `--settings` are masked. */
+export function script({ env, command }: Launch, shell: Shell): string {
+  const { set, unset, call, quote } = DIALECTS[shell];
+  const lines = Object.entries(env).map(([name, value]) =>
+    value === undefined ? unset(name) : set(name, quote(value)),
+  );
+  return [...lines, call(command.map((word) => quote(masked(word))).join(" "))].join("\n");
+}
+
+// --- internal ---
+
+interface Dialect {
+  readonly set: (name: string, value: string) => string;
+  readonly unset: (name: string) => string;
+  readonly call: (words: string) => string;
+  readonly quote: (text: string) => string;
+}
+
+const PLAIN = /^[\w./:@%+,-]+$/;
+
+const DIALECTS: Readonly<Record<Shell, Dialect>> = {
+  sh: {
+    set: (name, value) => `export ${name}=${value}`,
+    unset: (name) => `unset ${name}`,
+    call: (words) => words,
+    quote: (text) => (PLAIN.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`),
+  },
+  fish: {
+    set: (name, value) => `set -gx ${name} ${value}`,
+    unset: (name) => `set -e ${name}`,
+    call: (words) => words,
+    quote: (text) => (PLAIN.test(text) ? text : `'${text.replace(/[\\']/g, "\\$&")}'`),
+  },
+  powershell: {
+    set: (name, value) => `$env:${name} = ${value}`,
+    unset: (name) => `Remove-Item Env:${name} -ErrorAction Ignore`,
+    call: (words) => `& ${words}`,
+    quote: (text) => `'${text.replaceAll("'", "''")}'`,
+  },
+};
+
+const SECRET = /("[^"]*(?:KEY|TOKEN|SECRET|PASSWORD|HEADERS)[^"]*"\s*:\s*")(?:[^"\\]|\\.)*(")/gi;
+
+/** Only JSON, as given to `--settings`, holds names next to values. */
+function masked(word: string): string {
+  return word.startsWith("{") ? word.replace(SECRET, "$1****$2") : word;
+}

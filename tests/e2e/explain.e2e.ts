@@ -1,0 +1,253 @@
+/** Breaks of the cache that are induced on real servers: each gets its cause, and plain turns get none. */
+import { afterAll, expect, test } from "bun:test";
+import type { ModelKind } from "./setup/models.ts";
+import { BREAKS, type Break, nextTurn, plainRequest, type Request, type Stage } from "./support/breaks.ts";
+import { type Explained, lastCause } from "./support/causes.ts";
+import { type LlamaServer, type LlamaSettings, startLlamaServer } from "./support/llama-server.ts";
+import { startProxy } from "./support/proxy.ts";
+import { listen } from "./support/recording.ts";
+import { table } from "./support/table.ts";
+
+interface Row extends Explained {
+  readonly where: string;
+  readonly title: string;
+  readonly expected: readonly string[];
+}
+
+interface Case {
+  readonly kind: ModelKind;
+  /** Qwen3.5 renders the tools first, Qwen3-Coder the system prompt. */
+  readonly template: string;
+  readonly stream: boolean;
+  readonly settings: LlamaSettings;
+  readonly breaks: readonly Break[];
+  /** Requests without a session, as other clients send them. */
+  readonly anonymous?: boolean;
+}
+
+const EVERYWHERE = BREAKS.filter(({ needs }) => needs === undefined);
+/** Models that go back to checkpoints take twice as long. */
+const COSTLY = EVERYWHERE.filter(({ expected }) => expected[0] !== "none");
+const withNeed = (need: Break["needs"]) => BREAKS.filter(({ needs }) => needs === need);
+/** Some of them, for clients that say less of themselves. */
+const OF_ANYBODY = COSTLY.filter(({ expected }) =>
+  ["system_changed", "tools_added", "message_edited", "server_restarted", "new_session"].includes(
+    expected[0] ?? "",
+  ),
+).filter(({ title }) => !title.includes("subagent"));
+const NO_RAM: LlamaSettings = { cache_ram_mib: 0 };
+
+const CASES: readonly Case[] = [
+  { kind: "dense", template: "Qwen3-Coder", stream: true, settings: {}, breaks: EVERYWHERE },
+  {
+    kind: "dense",
+    template: "Qwen3.5-4B",
+    stream: false,
+    settings: {},
+    breaks: [...EVERYWHERE, ...withNeed("thinking")],
+  },
+  {
+    kind: "hybrid",
+    template: "Qwen3.5-4B",
+    stream: true,
+    settings: {},
+    breaks: [...COSTLY, ...withNeed("thinking")],
+  },
+  { kind: "swa", template: "Qwen3-Coder", stream: true, settings: {}, breaks: COSTLY },
+  ...(["dense", "hybrid", "swa"] as const).map((kind): Case => {
+    return {
+      kind,
+      template: "Qwen3-Coder",
+      stream: true,
+      settings: NO_RAM,
+      breaks: withNeed("no RAM cache"),
+    };
+  }),
+  {
+    kind: "dense",
+    template: "Qwen3-Coder",
+    stream: true,
+    settings: { sleep_idle_seconds: 2 },
+    breaks: withNeed("sleep"),
+  },
+  {
+    kind: "dense",
+    template: "Qwen3-Coder",
+    stream: true,
+    settings: { ...NO_RAM, endpoint_metrics: false },
+    breaks: [...OF_ANYBODY, ...withNeed("no RAM cache").slice(0, 1)],
+    anonymous: true,
+  },
+];
+
+const FIRST = "first request";
+const rows: Row[] = [];
+let stories = 0;
+
+for (const one of CASES) {
+  const how = [one.stream ? "stream" : "JSON", one.anonymous && "no session"].filter(Boolean).join(", ");
+  const where = `${one.kind}, ${one.template}, ${how}`;
+  test(`${where}: every break has its cause`, async () => {
+    await using server = await startLlamaServer(one.kind, `${one.template}.jinja`, one.settings);
+    const setting = {
+      where,
+      server,
+      origin: server.origin,
+      stream: one.stream,
+      anonymous: one.anonymous,
+      swap: noSwap,
+    };
+    for (const each of one.breaks) rows.push(...(await tell(each, setting)));
+    expectCauses(where);
+  }, 300_000);
+}
+
+test("another model on the same port", async () => {
+  const where = "dense, then hybrid";
+  await using first = await startLlamaServer("dense", "Qwen3-Coder.jinja");
+  const servers: LlamaServer[] = [];
+  const swap = async () => {
+    await first.kill();
+    const port = Number(new URL(first.origin).port);
+    servers.push(await startLlamaServer("hybrid", "Qwen3-Coder.jinja", { port }));
+  };
+  const setting = { where, server: first, origin: first.origin, stream: true, swap };
+  for (const each of withNeed("another model")) rows.push(...(await tell(each, setting)));
+  for (const server of servers) await server[Symbol.asyncDispose]();
+  expectCauses(where);
+}, 300_000);
+
+test("two servers after a balancer that takes turns", async () => {
+  const where = "dense, two servers";
+  await using one = await startLlamaServer("dense", "Qwen3-Coder.jinja");
+  // The start time, by which servers are told apart, is in whole seconds.
+  await Bun.sleep(1_100);
+  await using other = await startLlamaServer("dense", "Qwen3-Coder.jinja");
+  const turns = { prompts: 0, questions: 0 };
+  await using balancer = listen(async (request) => {
+    const { pathname, search } = new URL(request.url);
+    // Both servers get the first turn's prompt, so that only the last turn is lost: the first, first, and second server.
+    const isPrompt = pathname.endsWith("/messages");
+    const next = isPrompt ? Math.floor(turns.prompts++ / 2) : turns.questions++;
+    const { origin } = [one, other][next % 2]!;
+    return await fetch(`${origin}${pathname}${search}`, {
+      method: request.method,
+      headers: request.headers,
+      ...(request.body && { body: await request.arrayBuffer() }),
+    });
+  });
+  const setting = { where, server: one, origin: balancer.origin, stream: true, swap: noSwap };
+  for (const each of withNeed("two servers")) rows.push(...(await tell(each, setting)));
+  expectCauses(where);
+}, 300_000);
+
+afterAll(() => {
+  const isRight = ({ expected, cause }: Row) => expected.includes(cause?.id ?? "none");
+  const cells = rows.map((row) => {
+    const { where, title, expected, cause, cached, evaluated } = row;
+    const mark = isRight(row) ? "" : "WRONG";
+    return [
+      where,
+      title,
+      cached,
+      evaluated,
+      expected[0],
+      cause?.id,
+      cause?.certain ? "proven" : "",
+      cause?.tokens,
+      mark,
+    ];
+  });
+  console.log(
+    `\n${table(["Server", "Break", "cached", "evaluated", "expected", "cause", "", "tokens", ""], cells)}\n`,
+  );
+  const count = (some: readonly Row[]) => `${some.filter(isRight).length} of ${some.length}`;
+  const plain = rows.filter(({ expected }) => expected[0] === "none");
+  const first = rows.filter(({ title }) => title === FIRST);
+  const breaks = rows.filter((row) => !plain.includes(row) && !first.includes(row));
+  const wronglyProven = rows.filter((row) => !isRight(row) && row.cause?.certain);
+  console.log(
+    `right: ${count(breaks)} breaks, ${count(first)} first requests, ${count(plain)} plain turns without a cause; ${wronglyProven.length} wrong ones proven`,
+  );
+});
+
+// --- internal ---
+
+interface Setting {
+  readonly where: string;
+  readonly server: LlamaServer;
+  /** What the proxy forwards to. */
+  readonly origin: string;
+  readonly stream: boolean;
+  readonly swap: Stage["swap"];
+  readonly anonymous?: boolean | undefined;
+}
+
+async function noSwap(): Promise<void> {
+  throw new Error("this server has one model");
+}
+
+/** No row with another cause than the expected one, and none marked as proven that is wrong. */
+function expectCauses(where: string): void {
+  const wrong = rows.filter((row) => row.where === where && !row.expected.includes(row.cause?.id ?? "none"));
+  expect(wrong.map(({ title, cause }) => `${title}: ${cause?.id}`)).toEqual([]);
+}
+
+/** One conversation with a plain next turn and a break, through a proxy of its own. */
+async function tell(
+  each: Break,
+  { where, server, origin, stream, swap, anonymous }: Setting,
+): Promise<Row[]> {
+  await using proxy = await startProxy(origin, "--warm", "off", "--tools", "keep");
+  stories += 1;
+  const name = `tale${stories}`;
+  const send = ({ session, ...request }: Request) =>
+    post(proxy.origin, { ...request, ...(session && !anonymous && { session }) }, stream);
+  const stage: Stage = {
+    server,
+    name,
+    swap,
+    send,
+    sendDirectly: (request: Request) => post(server.origin, request, stream),
+  };
+  const found: Row[] = [];
+  const note = async (title: string, expected: readonly string[]) => {
+    found.push({ where, title, expected, ...(await lastCause(proxy.origin)) });
+  };
+  const first = (each.first ?? plainRequest)(name);
+  await send(first);
+  await note(FIRST, ["first_request"]);
+  const second = nextTurn(first);
+  await send(second);
+  await note("plain next turn", ["none"]);
+  await send(await each.next(second, stage));
+  await note(each.title, each.expected);
+  return found;
+}
+
+async function post(origin: string, request: Request, stream: boolean): Promise<void> {
+  const { session, agentId, model, system, tools, messages, extra } = request;
+  const answer = await fetch(`${origin}/v1/messages?beta=true`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(session && {
+        "user-agent": "claude-cli/2.1.330 (external, sdk-cli)",
+        "x-claude-code-session-id": session,
+      }),
+      ...(agentId && { "x-claude-code-agent-id": agentId }),
+    },
+    body: JSON.stringify({
+      model,
+      messages,
+      system: system.map((text) => ({ type: "text", text })),
+      tools,
+      max_tokens: 4,
+      stream,
+      ...extra,
+    }),
+    timeout: false,
+  } as RequestInit);
+  const text = await answer.text();
+  if (answer.status !== 200) throw new Error(`status ${answer.status}: ${text.slice(0, 300)}`);
+}
