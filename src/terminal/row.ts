@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import { clockTime } from "../format/numbers.ts";
-import { phraseOf } from "../report/cause.ts";
+import { type Cause, phraseOf } from "../report/cause.ts";
 import type { RequestRecord } from "../report/record.ts";
 
 /** How rows are drawn. */
@@ -137,7 +137,15 @@ function shareStyle(record: RequestRecord): Style | undefined {
 
 /** The status, followed by what went wrong or by why known tokens were evaluated again, if anything. */
 function ending({ status, outcome, error_type, cause }: RequestRecord): string {
-  return [status, ENDINGS[outcome], error_type, cause && phraseOf(cause)].filter(Boolean).join(" ");
+  return [status, ENDINGS[outcome], error_type, cause && shortCause(cause)].filter(Boolean).join(" ");
+}
+
+/** Long enough for some names of tools. */
+const CAUSE_WIDTH = 48;
+
+function shortCause(cause: Cause): string {
+  const phrase = phraseOf(cause);
+  return phrase.length > CAUSE_WIDTH ? `${phrase.slice(0, CAUSE_WIDTH - 1)}…` : phrase;
 }
 
 const ENDINGS = { complete: undefined, unreachable: "unreachable", broken: "broken", client_gone: "gone" };

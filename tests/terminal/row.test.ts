@@ -138,3 +138,13 @@ describe("a duration has at most five characters", () => {
   ];
   test.each(cases)("%p seconds", (seconds, want) => expect(formatSeconds(seconds)).toBe(want));
 });
+
+test("a row ends with the short form of its cause", () => {
+  const cause = { id: "tools_added", certain: true, tokens: 900 } as const;
+  const text = "tools +1: WebFetch; ENABLE_TOOL_SEARCH=false sends all tools up front";
+  expect(formatRecord({ ...FULL, cause: { ...cause, text } }, NARROW)).toEndWith(" 200 tools +1: WebFetch");
+  const long = `tools +9: ${"Tool, ".repeat(20)}`;
+  expect(formatRecord({ ...FULL, cause: { ...cause, text: long } }, NARROW)).toEndWith(
+    `${long.slice(0, 47)}…`,
+  );
+});
