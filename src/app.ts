@@ -6,17 +6,19 @@ import { startProxy } from "./proxy/server.ts";
 import { Failures } from "./report/failures.ts";
 import type { ProgressTimes } from "./report/progress.ts";
 import { Report } from "./report/report.ts";
+import { totalsView } from "./report/stats.ts";
 import { observeBoth } from "./request/observer.ts";
 import type { RewriteSettings } from "./rewrite/pass.ts";
 import { SessionMemory } from "./session/memory.ts";
 import { RequestLines } from "./terminal/lines.ts";
 import type { LogFormat } from "./terminal/log.ts";
 import type { Output } from "./terminal/output.ts";
-import { formatSummary } from "./terminal/summary.ts";
+import { formatSummary, summaryFields } from "./terminal/summary.ts";
 import { formatWarmUp } from "./terminal/warm-up.ts";
 import { type Address, urlOf } from "./upstream/address.ts";
 import { Replicas } from "./upstream/replicas.ts";
 import { type Answer, Upstream } from "./upstream/upstream.ts";
+import type { ServerView } from "./upstream/watch.ts";
 import { Heads } from "./warm/heads.ts";
 import { WarmTotals } from "./warm/totals.ts";
 import { Warmer } from "./warm/warmer.ts";
@@ -54,10 +56,14 @@ export interface App {
   readonly running: number;
   /** What the upstream answers to `/props` now. */
   probe(): Promise<Answer>;
+  /** What is known of the upstream; `unknown` before the first `probe`. */
+  readonly server: ServerView;
   /** Whether the upstream is this proxy itself. */
   isOwnUpstream(): Promise<boolean>;
   /** The run so far in words; empty before the first inference request. */
   summary(): string;
+  /** The same as the fields of a JSON object. */
+  summaryFields(): Record<string, unknown>;
   /** Accepts no more requests, and resolves when the running ones are answered to the end. */
   stop(): Promise<void>;
   /** Stops at once and breaks off the running requests. */
@@ -73,6 +79,7 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
   const report = new Report({
     upstream,
     failures,
+    pageOpen: () => web.isWatched,
     progressWanted: () => lines.showsProgress || web.isWatched,
     progressTimes: settings.progressTimes,
     onDifference:
@@ -105,10 +112,18 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
     get running() {
       return proxy.running;
     },
-    probe: () => upstream.probe(),
+    get server() {
+      return report.server.view;
+    },
+    probe: async () => (await report.server.ask()) ?? (await upstream.probe()),
     isOwnUpstream: () => isInstance(settings.upstream, instance),
+    summaryFields() {
+      report.flush();
+      return summaryFields(totalsView(report.totals), report.costliest.list());
+    },
     summary() {
       report.flush();
+      lines.flush();
       return formatSummary(report.totals, report.costliest.list());
     },
     async stop() {

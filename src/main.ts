@@ -1,7 +1,7 @@
 #!/usr/bin/env bun
-import { stripVTControlCharacters } from "node:util";
-import { type CommandDef, renderUsage } from "citty";
+import type { CommandDef } from "citty";
 import { type CommandLine, readCommandLine } from "./cli/commands.ts";
+import { renderHelp } from "./cli/help.ts";
 import { UsageError, version } from "./cli/options.ts";
 import { foreign } from "./format/foreign.ts";
 import { Output } from "./terminal/output.ts";
@@ -46,8 +46,8 @@ async function runCommand(line: Runnable): Promise<number> {
 }
 
 async function usage(of: CommandDef, parent: CommandDef | undefined): Promise<string> {
-  const text = await renderUsage(of, parent);
-  return process.stdout.isTTY ? text : stripVTControlCharacters(text);
+  const { isTTY, columns } = process.stdout;
+  return await renderHelp(of, { columns: columns || 80, color: isTTY && !process.env.NO_COLOR }, parent);
 }
 
 function print(text: string): number {

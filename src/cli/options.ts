@@ -14,6 +14,7 @@ export interface Options {
   readonly allowHosts: readonly string[];
   readonly systemTurns: "fold" | "keep";
   readonly tools: "stable" | "keep";
+  readonly projectParagraphs: "move" | "keep";
   readonly warm: "auto" | "off";
   readonly remember: "on" | "off";
   readonly explain: "cause" | "text";
@@ -53,6 +54,13 @@ export const ARGS = {
     options: ["fold", "keep"],
     default: "fold",
     description: "Fold system turns in the message list into the turns next to them, or keep them",
+  },
+  "project-paragraphs": {
+    type: "enum",
+    options: ["move", "keep"],
+    default: "move",
+    description:
+      "Move the paragraphs that name the project from the head of the prompt into the first user turn, or keep them",
   },
   tools: {
     type: "enum",
@@ -130,6 +138,10 @@ export function optionsFrom(flags: Flags): Options {
     allowHosts: ((flags["allow-host"] ?? []) as string[]).map((name) => readAllowedHost(name)),
     systemTurns: readChoice("system-turns", text("system-turns")) as Options["systemTurns"],
     tools: readChoice("tools", text("tools")) as Options["tools"],
+    projectParagraphs: readChoice(
+      "project-paragraphs",
+      text("project-paragraphs"),
+    ) as Options["projectParagraphs"],
     warm: readChoice("warm", text("warm")) as Options["warm"],
     remember: readChoice("remember", text("remember")) as Options["remember"],
     explain: readChoice("explain", text("explain")) as Options["explain"],
@@ -215,7 +227,7 @@ function readHeaderName(value: string): string {
 }
 
 function readChoice(
-  name: "system-turns" | "tools" | "warm" | "remember" | "explain" | "log-format",
+  name: "system-turns" | "project-paragraphs" | "tools" | "warm" | "remember" | "explain" | "log-format",
   value: string,
 ): string {
   const { options } = ARGS[name];

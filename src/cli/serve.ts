@@ -4,7 +4,7 @@ import { type App, startApp } from "../app.ts";
 import { createLog } from "../terminal/log.ts";
 import type { Output } from "../terminal/output.ts";
 import { headsFolder } from "../warm/heads.ts";
-import { banner, exposureWarning, upstreamWarning } from "./banner.ts";
+import { banner, bannerFields, exposureWarning, upstreamWarning } from "./banner.ts";
 import { type Options, UsageError } from "./options.ts";
 
 /** Runs the proxy until a signal; resolves to the exit code. Throws with one line for the user when it cannot start. */
@@ -16,13 +16,13 @@ export async function serve(options: Options, output: Output): Promise<number> {
   const signal = firstSignal(output);
   surviveStrayErrors(app, log);
   await refuseItself(options, app);
-  process.on("SIGUSR1", () => say(log, "summary", app.summary() || "no inference request has finished yet"));
+  process.on("SIGUSR1", () => saySummary(app, log, "no inference request has finished yet"));
   await Promise.race([greet(options, app, log), signal]);
   if ((await signal) === "SIGINT" && options.logFormat === "text" && !options.quiet) output.interrupted();
   const stopped = app.stop();
   if (!options.quiet) sayWhatIsLeft(app, log);
   await stopped;
-  if (!options.quiet) say(log, "summary", app.summary());
+  if (!options.quiet) saySummary(app, log);
   return 0;
 }
 
@@ -90,7 +90,8 @@ export function surviveStrayErrors(app: App, log: ConsolaInstance): void {
 
 async function greet(options: Options, app: App, log: ConsolaInstance): Promise<void> {
   const answer = await app.probe();
-  if (!options.quiet) say(log, "start", banner(options, app.url, answer));
+  if (!options.quiet)
+    say(log, "start", banner(options, app.url, app.server), bannerFields(options, app.url, app.server));
   for (const warning of [exposureWarning(options), upstreamWarning(options, answer)])
     if (warning) log.warn(warning);
 }
@@ -102,8 +103,13 @@ function sayWhatIsLeft({ running }: App, log: ConsolaInstance): void {
   say(log, "stop", `waiting for ${requests} to finish; press Ctrl-C again to quit now`);
 }
 
-function say(log: ConsolaInstance, event: string, text: string): void {
-  if (text) log.withTag(event).log(text);
+function saySummary(app: App, log: ConsolaInstance, none = ""): void {
+  say(log, "summary", app.summary() || none, app.summaryFields());
+}
+
+/** As text, or as fields where the log is JSON. */
+function say(log: ConsolaInstance, event: string, text: string, fields?: Record<string, unknown>): void {
+  if (text) log.withTag(event).log(text, ...(fields ? [fields] : []));
 }
 
 /** Resolves with the first SIGINT or SIGTERM; a second one ends the program at once, with the shell's exit code for the signal. */

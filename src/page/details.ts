@@ -13,6 +13,7 @@ export class Details {
     this.#card = card;
   }
 
+  /** `anchor` is the bar's place in the window. */
   show(item: Item, anchor: DOMRect): void {
     this.#card.replaceChildren(
       html("h3", {}, clock(item.time), html("span", {}, `${sender(item)} · ${shortSession(item.session)}`)),
@@ -33,13 +34,14 @@ export class Details {
 
   // --- internal ---
 
-  /** Above the bar if there is room, otherwise below it; always inside the window. */
+  /** Above the bar if there is room, otherwise below it. Its place is on the page, so that it scrolls with the bar. */
   #place(anchor: DOMRect): void {
     const { width, height } = this.#card.getBoundingClientRect();
     const rightmost = document.documentElement.clientWidth - width - DISTANCE;
     const left = anchor.left + anchor.width / 2 - width / 2;
     const above = anchor.top - height - DISTANCE;
-    this.#card.style.left = `${Math.max(DISTANCE, Math.min(left, rightmost))}px`;
-    this.#card.style.top = `${above >= DISTANCE ? above : anchor.bottom + DISTANCE}px`;
+    const top = above >= DISTANCE ? above : anchor.bottom + DISTANCE;
+    this.#card.style.left = `${scrollX + Math.max(DISTANCE, Math.min(left, rightmost))}px`;
+    this.#card.style.top = `${scrollY + top}px`;
   }
 }

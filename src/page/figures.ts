@@ -1,42 +1,58 @@
+import { failureWords } from "../format/failure.ts";
 import { duration, grouped, percent } from "../format/numbers.ts";
-import type { TotalsView } from "../report/stats.ts";
 import { byId } from "./dom.ts";
+import type { Finished, PageState } from "./state.ts";
+import { clock, isFailed } from "./words.ts";
 
-/** Shows the large figures at the top; an unknown one is a dash. */
-export function showFigures(totals: TotalsView): void {
+/** Shows the large figures; an unknown one is a dash, as all are before the first request has ended. */
+export function showFigures({ totals, records, running }: PageState): void {
+  if (!totals) return;
   const { requests, prompt_tokens, evaluated_tokens, cached_share, saved_seconds_estimate } = totals;
+  const speed = totals.evaluated_tokens_per_second;
   set("share", cached_share === undefined ? "–" : percent(cached_share));
-  set("share-note", shareNote(totals));
+  set("share-note", shareNote(totals, running.length));
   set("evaluated", cached_share === undefined ? "–" : grouped(evaluated_tokens));
-  set("evaluated-note", `of ${grouped(prompt_tokens)} prompt tokens`);
+  set("evaluated-note", prompt_tokens === 0 ? "" : `of ${counted(prompt_tokens, "prompt token")}`);
   set("saved", saved_seconds_estimate === undefined ? "–" : duration(saved_seconds_estimate));
-  set("saved-note", saved_seconds_estimate === undefined ? "" : "estimate: cached ÷ speed");
-  set(
-    "speed",
-    totals.evaluated_tokens_per_second === undefined ? "–" : grouped(totals.evaluated_tokens_per_second),
-  );
-  set("requests", grouped(requests));
-  set("requests-note", failedNote(totals));
-  document.title =
-    cached_share === undefined ? "cache-proxy" : `${percent(cached_share)} cached · cache-proxy`;
+  set("saved-note", speed === undefined ? "" : `estimate: cached ÷ ${grouped(speed)} tokens/s`);
+  set("requests", requests === 0 ? "–" : grouped(requests));
+  set("requests-note", running.length === 0 ? "" : `${grouped(running.length)} running`);
+  showFailures(totals, records);
+}
+
+/** The page's title, with a sign when something needs a look. */
+export function titleOf({ totals, server }: PageState, isConnected: boolean): string {
+  const share = totals?.cached_share;
+  const words = share === undefined ? "cache-proxy" : `${percent(share)} cached · cache-proxy`;
+  return isConnected && server?.state !== "lost" ? words : `⚠ ${words}`;
 }
 
 // --- internal ---
+
+type Totals = NonNullable<PageState["totals"]>;
 
 function set(id: string, text: string): void {
   byId(id).textContent = text;
 }
 
-function shareNote({ requests, cached_share, cached_tokens }: TotalsView): string {
-  if (cached_share !== undefined) return `${grouped(cached_tokens)} tokens not evaluated again`;
-  return requests > 0 ? "the upstream does not report cached tokens" : "no requests yet";
+function shareNote({ requests, cached_share, cached_tokens }: Totals, running: number): string {
+  if (cached_share !== undefined) return `${counted(cached_tokens, "token")} not evaluated again`;
+  if (requests > 0) return "the upstream does not report cached tokens";
+  return running > 0 ? "the first request is running" : "no requests yet";
 }
 
-function failedNote({ requests, requests_by_end }: TotalsView): string {
-  const good = requests_by_end.filter(({ endpoint, outcome, status }) => {
-    return endpoint !== "other" && outcome === "complete" && (status ?? 500) < 400;
-  });
-  const others = requests - good.reduce((sum, { count }) => sum + count, 0);
-  if (requests === 0) return "";
-  return others === 0 ? "all complete" : `${grouped(others)} not complete`;
+function showFailures({ failures }: Totals, records: readonly Finished[]): void {
+  const failed = failures.filter(({ kind }) => kind !== "left").reduce((sum, { count }) => sum + count, 0);
+  const left = failures.find(({ kind }) => kind === "left")?.count ?? 0;
+  const last = records.findLast((record) => isFailed(record) && !record.earlier);
+  set("failed", failed === 0 ? "none" : grouped(failed));
+  set("failed-note", last ? `${failureWords(last)}, ${clock(last.time)}` : "");
+  set("left-note", left === 0 ? "" : `${grouped(left)} ${left === 1 ? "client" : "clients"} left`);
+  const card = byId<HTMLButtonElement>("failures");
+  card.disabled = failed + left === 0;
+  card.classList.toggle("failed", failed > 0);
+}
+
+function counted(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 }

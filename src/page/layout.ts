@@ -1,12 +1,17 @@
+import { failureOf } from "../format/failure.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Running } from "../report/running.ts";
+import type { Finished } from "./state.ts";
 
 /** A request that is shown as a bar, finished or running. */
-export type Item = RequestRecord | Running;
+export type Item = Finished | Running;
 
-/** One color of a bar, from bottom to top. `ahead` is the part that a running prefill has not reached yet. */
+/**
+ * One color of a bar, from bottom to top. `ahead` is the part that a running prefill has not reached yet, `left` what was evaluated for a
+ * client that left.
+ */
 export interface Part {
-  readonly kind: "cached" | "evaluated" | "unknown" | "ahead";
+  readonly kind: "cached" | "evaluated" | "unknown" | "ahead" | "left";
   readonly tokens: number;
 }
 
@@ -24,6 +29,8 @@ export interface Lane {
   readonly requests: number;
   /** From 0 to 1; `undefined` where no request reports cached tokens. */
   readonly share: number | undefined;
+  /** Tokens of the tallest bar: each lane has its own scale. */
+  readonly most: number;
 }
 
 export interface Tick {
@@ -34,29 +41,34 @@ export interface Tick {
 export interface Layout {
   /** The newest session comes first. */
   readonly lanes: readonly Lane[];
+  /** Sessions that are left out because others have been used since. */
+  readonly older: number;
   readonly bars: readonly Bar[];
   readonly ticks: readonly Tick[];
   /** The middle of each gap that marks an idle time. */
   readonly gaps: readonly number[];
+  /** The middle of the gap in which the proxy was started again. */
+  readonly restarts: readonly number[];
   readonly width: number;
   /** Distance from one bar to the next. */
   readonly step: number;
-  /** Tokens of the tallest bar; all lanes have the same scale. */
-  readonly most: number;
 }
 
 const STEP = { least: 4, most: 18 };
 /** An idle time longer than this becomes a gap. */
 const IDLE_MS = 5 * 60_000;
 const GAP = 14;
+/** Room for the word "restarted". */
+const RESTART_GAP = 64;
 /** Room for a tick's text. */
 const TICK_ROOM = 76;
 
 /**
  * Places every request in its session's lane. Bars are evenly spaced in order of arrival: on a time axis a busy minute would be one line
- * and a night an empty page. `width` is the visible width.
+ * and a night an empty page. `width` is the visible width; only the `limit` sessions that were used last are shown.
  */
-export function layOut(items: readonly Item[], width: number): Layout {
+export function layOut(all: readonly Item[], width: number, limit: number): Layout {
+  const { items, older } = lastSessions(all, limit);
   const lanes = lanesOf(items);
   const order = new Map(lanes.map(({ session }, index) => [session, index]));
   const step = Math.min(STEP.most, Math.max(STEP.least, Math.floor(width / Math.max(1, items.length))));
@@ -64,16 +76,16 @@ export function layOut(items: readonly Item[], width: number): Layout {
   const bars = items.map((item, index): Bar => {
     return { item, lane: order.get(item.session ?? "")!, x: xs[index]!, parts: partsOf(item) };
   });
-  const most = Math.max(1, ...bars.map(({ parts }) => height(parts)));
   const end = (xs.at(-1) ?? 0) + step;
   return {
     lanes,
+    older,
     bars,
     ticks: ticksOf(bars),
-    gaps: gapsOf(xs, step),
+    gaps: gapsOf(xs, step, GAP),
+    restarts: gapsOf(xs, step, RESTART_GAP),
     width: Math.max(width, end),
     step,
-    most,
   };
 }
 
@@ -81,6 +93,15 @@ export function layOut(items: readonly Item[], width: number): Layout {
 export function partsOf(item: Item): readonly Part[] {
   const parts = "outcome" in item ? finishedParts(item) : runningParts(item);
   return parts.filter(({ tokens }) => tokens > 0);
+}
+
+/** The bar in a lane that is closest to `x`; `undefined` when none is closer than `reach`. */
+export function barAt({ bars, step }: Layout, lane: number, x: number, reach: number): Bar | undefined {
+  const distance = (bar: Bar): number => Math.max(0, bar.x - x, x - bar.x - step);
+  const [closest] = bars
+    .filter((bar) => bar.lane === lane && distance(bar) <= reach)
+    .toSorted((a, b) => distance(a) - distance(b));
+  return closest;
 }
 
 /** The bar next to a request: in its own lane, or the one in the lane above or below that is closest in order of arrival. */
@@ -100,10 +121,24 @@ export function neighbour(
 
 // --- internal ---
 
+function lastSessions(all: readonly Item[], limit: number): { items: readonly Item[]; older: number } {
+  const byUse = new Set(all.toReversed().map(sessionOf));
+  const shown = new Set([...byUse].slice(0, limit));
+  return { items: all.filter((item) => shown.has(sessionOf(item))), older: byUse.size - shown.size };
+}
+
+function sessionOf({ session }: Item): string {
+  return session ?? "";
+}
+
 function lanesOf(items: readonly Item[]): readonly Lane[] {
-  const bySession = Map.groupBy(items, ({ session }) => session ?? "");
-  return [...bySession]
-    .map(([session, own]) => ({ session, requests: own.length, share: shareOf(own) }))
+  return [...Map.groupBy(items, sessionOf)]
+    .map(([session, own]) => ({
+      session,
+      requests: own.length,
+      share: shareOf(own),
+      most: Math.max(1, ...own.map((item) => height(partsOf(item)))),
+    }))
     .reverse();
 }
 
@@ -121,13 +156,18 @@ function positions(items: readonly Item[], step: number): readonly number[] {
   let x = 0;
   return items.map((item, index) => {
     const before = items[index - 1];
-    if (before) x += step + (isIdleBetween(before, item) ? GAP : 0);
+    if (before) x += step + gapBetween(before, item);
     return x;
   });
 }
 
-function gapsOf(xs: readonly number[], step: number): readonly number[] {
-  return xs.slice(1).flatMap((x, index) => (x - xs[index]! > step ? x - GAP / 2 : []));
+function gapBetween(before: Item, after: Item): number {
+  if ("earlier" in before && !("earlier" in after)) return RESTART_GAP;
+  return isIdleBetween(before, after) ? GAP : 0;
+}
+
+function gapsOf(xs: readonly number[], step: number, gap: number): readonly number[] {
+  return xs.slice(1).flatMap((x, index) => (x - xs[index]! === step + gap ? x - gap / 2 : []));
 }
 
 function isIdleBetween(before: Item, after: Item): boolean {
@@ -135,11 +175,10 @@ function isIdleBetween(before: Item, after: Item): boolean {
   return Date.parse(after.time) - end > IDLE_MS;
 }
 
-function finishedParts({
-  prompt_tokens = 0,
-  cached_tokens,
-  evaluated_tokens,
-}: RequestRecord): readonly Part[] {
+function finishedParts(record: RequestRecord): readonly Part[] {
+  const { prompt_tokens = 0, cached_tokens, evaluated_tokens, abandoned_tokens } = record;
+  if (failureOf(record) === "left")
+    return [{ kind: "left", tokens: prompt_tokens || (abandoned_tokens ?? 0) }];
   if (cached_tokens === undefined || evaluated_tokens === undefined)
     return [{ kind: "unknown", tokens: prompt_tokens }];
   return [

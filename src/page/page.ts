@@ -1,35 +1,61 @@
-import { grouped } from "../format/numbers.ts";
-import { drawChart, roundUp } from "./chart.ts";
+import { drawChart } from "./chart.ts";
 import { byId } from "./dom.ts";
 import type { PageEvents } from "./events.ts";
-import { showFigures } from "./figures.ts";
+import { showFigures, titleOf } from "./figures.ts";
 import type { Item } from "./layout.ts";
 import { showNow } from "./now.ts";
-import { showRecent } from "./recent.ts";
-import { EMPTY, type PageState, withRequest, withRunning, withSnapshot, withWarmUps } from "./state.ts";
+import { Recent } from "./recent.ts";
+import { showServer } from "./server.ts";
+import { showStart } from "./start.ts";
+import {
+  EMPTY,
+  type PageState,
+  withRequest,
+  withRunning,
+  withServer,
+  withSnapshot,
+  withWarmUps,
+} from "./state.ts";
 import { Timeline } from "./timeline.ts";
-import { shareTrend, speedTrend } from "./trend.ts";
+import { showTimes } from "./times.ts";
+import { shareTrend } from "./trend.ts";
 import { showWarmUps } from "./warm-ups.ts";
 import { showWaste } from "./waste.ts";
+import { clock } from "./words.ts";
 
 let state: PageState = EMPTY;
 let isDue = false;
-const timeline = new Timeline();
+let isConnected = true;
+const recent = new Recent({ pointed: (id) => timeline.point(id) });
+const timeline = new Timeline({
+  pointed: (id) => recent.point(id),
+  session(session) {
+    recent.filter({ session });
+    byId("recent-title").scrollIntoView({ block: "nearest" });
+  },
+});
 
 connect();
+showStart();
 addEventListener("resize", showSoon);
-// Waiting times count up between two events.
-setInterval(() => showNow(state.running, Date.now()), 1000);
-byId("address").textContent = location.origin;
+// Clocks go on between two events.
+setInterval(() => {
+  if (isConnected) showNow(state.running, Date.now());
+}, 1000);
+byId("failures").addEventListener("click", () => {
+  recent.filter("failed");
+  byId("recent-title").scrollIntoView({ block: "nearest" });
+});
 
 function connect(): void {
   const events = new EventSource("events");
-  events.addEventListener("open", () => showConnection("live"));
-  events.addEventListener("error", () => showConnection("lost"));
+  events.addEventListener("open", () => showConnection(true));
+  events.addEventListener("error", () => showConnection(false));
   on(events, "snapshot", (stats) => withSnapshot(state, stats));
   on(events, "request", (request) => withRequest(state, request));
   on(events, "running", (running) => withRunning(state, running));
   on(events, "warm_ups", (warmUps) => withWarmUps(state, warmUps));
+  on(events, "server", (server) => withServer(state, server));
 }
 
 function on<Name extends keyof PageEvents>(
@@ -54,24 +80,17 @@ function show(): void {
   isDue = false;
   if (!state.totals) return;
   document.body.dataset.state = state.records.length + state.running.length > 0 ? "used" : "new";
-  showFigures(state.totals);
+  document.title = titleOf(state, isConnected);
+  showServer(state.server);
+  showFigures(state);
+  showTimes(state.totals);
   showNow(state.running, Date.now());
   showWarmUps(state.warmUps);
-  showCharts();
+  drawChart(byId<SVGSVGElement>("share-chart"), shareTrend(state.records));
   timeline.show(itemsOf(state));
-  showRecent(state.records);
+  recent.show(state.records);
   showWaste(state.totals);
   byId("version").textContent = `version ${state.version}`;
-}
-
-function showCharts(): void {
-  const share = shareTrend(state.records);
-  const speed = speedTrend(state.records);
-  const most = roundUp(Math.max(1, ...speed.points.map(({ y }) => y)));
-  const marks = [0, 0.5, 1].map((value) => ({ value, label: `${value * 100} %` }));
-  drawChart(byId<SVGSVGElement>("share-chart"), share, { most: 1, marks });
-  const steps = [0, most / 2, most].map((value) => ({ value, label: grouped(value) }));
-  drawChart(byId<SVGSVGElement>("speed-chart"), speed, { most, marks: steps });
 }
 
 /** Running requests already have the place that they keep when they end. */
@@ -81,7 +100,14 @@ function itemsOf({ records, running }: PageState): readonly Item[] {
   return [...records, ...going].toSorted((a, b) => a.id - b.id);
 }
 
-function showConnection(connection: "live" | "lost"): void {
-  document.body.dataset.connection = connection;
-  byId("connection").textContent = connection === "live" ? "live" : "connection lost, trying again";
+function showConnection(connected: boolean): void {
+  if (isConnected && !connected) {
+    timeline.hideDetails();
+    const words = `No word from cache-proxy since ${clock(new Date().toISOString())}; trying again.`;
+    byId("connection").textContent = words;
+  }
+  isConnected = connected;
+  if (connected) byId("connection").textContent = "";
+  document.body.dataset.connection = connected ? "live" : "lost";
+  document.title = titleOf(state, connected);
 }

@@ -1,107 +1,168 @@
 import { grouped, percent } from "../format/numbers.ts";
+import { barWidth, baseline, drawBars, LANE_HEIGHT } from "./bars.ts";
 import { Details } from "./details.ts";
 import { byId, html, svg } from "./dom.ts";
-import { type Bar, type Item, type Layout, layOut, neighbour, type Part } from "./layout.ts";
-import { isFailed, minute, sentence, shortSession } from "./words.ts";
+import { type Bar, barAt, type Item, type Layout, layOut, neighbour } from "./layout.ts";
+import { sentence, shortSession, tickTexts } from "./words.ts";
 
-/** Height of a lane including the space around its bars; lower when there are many lanes. */
-const LANE = { tall: 84, low: 60, many: 6 };
-const LANE_TOP = 8;
-const LANE_BOTTOM = 12;
 const AXIS = 24;
-/** Small parts stay visible. */
-const LEAST_HEIGHT = 1.5;
-const FAILED_HEIGHT = 7;
+/** Sessions that are shown unless the user wants all. */
+const SESSIONS = 8;
+/** Narrow bars can be pointed at from this far, pixels. */
+const REACH = 6;
 
 const KEYS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" } as const;
+
+export interface TimelineListener {
+  /** The bar under the pointer or chosen with the keys; `undefined` for none. */
+  pointed(id: number | undefined): void;
+  /** The label of a session was pressed. */
+  session(session: string): void;
+}
 
 /** One lane per session, one bar per request, and the details of the bar under the pointer or chosen with the arrow keys. */
 export class Timeline {
   readonly #scroller = byId<HTMLElement>("scroller");
   readonly #labels = byId<HTMLElement>("lane-labels");
   readonly #picture = byId<SVGSVGElement>("lanes");
+  readonly #option = byId<HTMLElement>("chosen");
+  readonly #older = byId<HTMLButtonElement>("older");
   readonly #details = new Details(byId<HTMLElement>("details"));
+  readonly #mark = svg("rect", { class: "chosen", y: 0, height: LANE_HEIGHT - 2, rx: 2 });
+  readonly #listener: TimelineListener;
+  #items: readonly Item[] = [];
   #layout: Layout | undefined;
   #chosen: number | undefined;
+  #showsAll = false;
+  /** Whether the newest request is to stay in sight. */
+  #follows = true;
 
-  constructor() {
+  constructor(listener: TimelineListener) {
+    this.#listener = listener;
     this.#scroller.addEventListener("keydown", (event) => this.#onKey(event));
     this.#scroller.addEventListener("blur", () => this.#choose(undefined));
     this.#scroller.addEventListener("scroll", () => this.#onScroll());
     this.#picture.addEventListener("pointermove", (event) => this.#onPointer(event));
     this.#picture.addEventListener("pointerdown", (event) => this.#onPointer(event));
     this.#picture.addEventListener("pointerleave", () => this.#choose(undefined));
+    this.#older.addEventListener("click", () => {
+      this.#showsAll = !this.#showsAll;
+      this.show(this.#items);
+    });
   }
 
   /** Redraws everything. The scroll position stays, or follows the newest request if that was visible. */
   show(items: readonly Item[]): void {
-    const { scrollLeft, clientWidth, scrollWidth } = this.#scroller;
-    const isAtEnd = scrollLeft + clientWidth >= scrollWidth - 2;
-    const layout = layOut(items, clientWidth);
+    this.#items = items;
+    const layout = layOut(
+      items,
+      this.#scroller.clientWidth,
+      this.#showsAll ? Number.POSITIVE_INFINITY : SESSIONS,
+    );
     this.#layout = layout;
-    this.#labels.replaceChildren(...layout.lanes.map((_, index) => this.#label(layout, index)));
+    this.#showLabels(layout);
     this.#draw(layout);
-    byId("most").textContent = grouped(layout.most);
+    if (this.#follows) this.#scroller.scrollLeft = this.#scroller.scrollWidth;
     this.#dimLabels();
-    if (isAtEnd) this.#scroller.scrollLeft = this.#scroller.scrollWidth;
-    this.#choose(this.#chosen);
+    if (this.#chosen !== undefined) this.#choose(this.#chosen);
+  }
+
+  hideDetails(): void {
+    this.#details.hide();
+  }
+
+  /** Marks the bar of a request without its details. */
+  point(id: number | undefined): void {
+    const bar = this.#layout?.bars.find(({ item }) => item.id === id);
+    this.#markBar(bar);
   }
 
   // --- internal ---
 
+  /** Labels are made again only where they change: the pointer or the focus may be on one. */
+  #showLabels(layout: Layout): void {
+    for (const [index, lane] of layout.lanes.entries()) {
+      const text = JSON.stringify(lane);
+      const old = this.#labels.children[index] as HTMLElement | undefined;
+      if (old?.dataset.lane === text) continue;
+      const label = this.#label(layout, index);
+      label.dataset.lane = text;
+      if (old) old.replaceWith(label);
+      else this.#labels.append(label);
+    }
+    while (this.#labels.children.length > layout.lanes.length) this.#labels.lastElementChild!.remove();
+    this.#older.hidden = layout.older === 0 && !this.#showsAll;
+    this.#older.textContent = this.#showsAll
+      ? `Show the last ${SESSIONS} sessions`
+      : `${grouped(layout.older)} older`;
+  }
+
   #label(layout: Layout, index: number): HTMLElement {
-    const { session, requests, share } = layout.lanes[index]!;
+    const { session, requests, share, most } = layout.lanes[index]!;
+    const words = `${requests} request${requests === 1 ? "" : "s"}, tallest bar ${grouped(most)} tokens`;
     const label = html(
-      "div",
-      { class: "lane-label", title: session || undefined },
+      "button",
+      { type: "button", class: "lane-label", title: `${session}: ${words}` },
       html("strong", {}, shortSession(session)),
-      html("span", {}, `${requests} request${requests === 1 ? "" : "s"}`),
-      share === undefined ? undefined : html("span", {}, percent(share), html("i", {}, " cached")),
+      html("span", { class: "count" }, String(requests)),
+      html("span", {}, share === undefined ? "" : percent(share)),
     );
-    label.style.height = `${laneHeight(layout)}px`;
+    label.addEventListener("click", () => this.#listener.session(session));
     return label;
   }
 
   #draw(layout: Layout): void {
-    const height = layout.lanes.length * laneHeight(layout) + AXIS;
+    const height = layout.lanes.length * LANE_HEIGHT + AXIS;
     this.#picture.setAttribute("width", String(layout.width));
     this.#picture.setAttribute("height", String(height));
+    const ticks = tickTexts(layout.ticks.map(({ time }) => time));
     this.#picture.replaceChildren(
+      this.#mark,
       ...layout.lanes.map((_, index) => {
-        const y = baseline(layout, index) + 0.5;
+        const y = baseline(index) + 0.5;
         return svg("line", { class: "base", x1: 0, x2: layout.width, y1: y, y2: y });
       }),
-      ...layout.gaps.map((x) => svg("line", { class: "gap", x1: x, x2: x, y1: 0, y2: height - AXIS })),
-      ...layout.bars.map((bar) => drawBar(bar, layout)),
-      ...layout.ticks.map(({ x, time }) => svg("text", { class: "tick", x, y: height - 8 }, minute(time))),
+      ...[...layout.gaps, ...layout.restarts].map((x) => {
+        return svg("line", { class: "gap", x1: x, x2: x, y1: 0, y2: height - AXIS });
+      }),
+      ...layout.restarts.map((x) => {
+        return svg("text", { class: "restarted", x, y: 10, "text-anchor": "middle" }, "restarted");
+      }),
+      ...drawBars(layout),
+      ...layout.ticks.map(({ x }, index) => svg("text", { class: "tick", x, y: height - 8 }, ticks[index])),
     );
   }
 
   #onScroll(): void {
+    const { scrollLeft, clientWidth, scrollWidth } = this.#scroller;
+    this.#follows = scrollLeft + clientWidth >= scrollWidth - 2;
     this.#details.hide();
     this.#dimLabels();
   }
 
   /** Dims the labels of lanes without a visible bar. */
   #dimLabels(): void {
+    if (!this.#layout) return;
     const { scrollLeft, clientWidth } = this.#scroller;
-    const inSight = this.#layout!.bars.filter(({ x }) => x >= scrollLeft && x < scrollLeft + clientWidth);
+    const inSight = this.#layout.bars.filter(({ x }) => x >= scrollLeft && x < scrollLeft + clientWidth);
     const lanes = new Set(inSight.map(({ lane }) => lane));
     for (const [index, label] of [...this.#labels.children].entries())
       label.classList.toggle("away", !lanes.has(index));
   }
 
-  #onPointer(event: PointerEvent): void {
-    const bar = (event.target as Element).closest<SVGGElement>("[role=option]");
-    this.#choose(bar ? Number(bar.dataset.request) : undefined);
+  #onPointer({ clientX, clientY }: PointerEvent): void {
+    if (!this.#layout) return;
+    const { left, top } = this.#picture.getBoundingClientRect();
+    const bar = barAt(this.#layout, Math.floor((clientY - top) / LANE_HEIGHT), clientX - left, REACH);
+    if (bar?.item.id !== this.#chosen) this.#choose(bar?.item.id);
   }
 
   #onKey(event: KeyboardEvent): void {
     const next = this.#target(event.key);
     if (next === undefined && event.key !== "Escape") return;
     event.preventDefault();
-    this.#choose(next?.item.id);
     if (next) this.#reveal(next);
+    this.#choose(next?.item.id);
   }
 
   #target(key: string): Bar | undefined {
@@ -109,78 +170,41 @@ export class Timeline {
     if (key === "Home") return this.#layout.bars[0];
     if (key === "End") return this.#layout.bars.at(-1);
     const direction = KEYS[key as keyof typeof KEYS];
-    return direction && neighbour(this.#layout, this.#chosen ?? -1, direction);
+    return direction && neighbour(this.#layout, this.#chosen ?? Number.NaN, direction);
   }
 
   #reveal({ x }: Bar): void {
     const { scrollLeft, clientWidth } = this.#scroller;
     const isInSight = x >= scrollLeft && x + this.#layout!.step <= scrollLeft + clientWidth;
     if (!isInSight) this.#scroller.scrollLeft = x - clientWidth / 2;
+    this.#scroller.scrollIntoView({ block: "nearest" });
   }
 
-  /** Marks the chosen bar for the eye and, as the active descendant of the list, for assistive technology. */
+  /** Shows a bar to the eye and, as the active descendant of the list, to assistive technology. */
   #choose(id: number | undefined): void {
-    this.#chosen = id;
-    for (const chosen of this.#picture.querySelectorAll("[aria-selected]"))
-      chosen.removeAttribute("aria-selected");
-    const element = document.getElementById(`request-${id}`);
     const bar = this.#layout?.bars.find(({ item }) => item.id === id);
-    if (!element || !bar) {
+    this.#chosen = bar && id;
+    this.#markBar(bar);
+    this.#listener.pointed(this.#chosen);
+    this.#option.hidden = !bar;
+    if (!bar) {
       this.#scroller.removeAttribute("aria-activedescendant");
       this.#details.hide();
       return;
     }
-    element.setAttribute("aria-selected", "true");
-    this.#scroller.setAttribute("aria-activedescendant", element.id);
-    this.#details.show(bar.item, element.getBoundingClientRect());
+    this.#option.textContent = sentence(bar.item);
+    this.#option.dataset.request = String(id);
+    this.#option.setAttribute("aria-posinset", String(this.#layout!.bars.indexOf(bar) + 1));
+    this.#option.setAttribute("aria-setsize", String(this.#layout!.bars.length));
+    this.#scroller.setAttribute("aria-activedescendant", this.#option.id);
+    this.#details.show(bar.item, this.#mark.getBoundingClientRect());
   }
-}
 
-function laneHeight({ lanes }: Layout): number {
-  return lanes.length > LANE.many ? LANE.low : LANE.tall;
-}
-
-function baseline(layout: Layout, lane: number): number {
-  return (lane + 1) * laneHeight(layout) - LANE_BOTTOM;
-}
-
-function drawBar(bar: Bar, layout: Layout): SVGGElement {
-  const { item, lane, x, parts } = bar;
-  const [width, room] = [layout.step - (layout.step > 6 ? 2 : 1), laneHeight(layout)];
-  const group = svg(
-    "g",
-    {
-      id: `request-${item.id}`,
-      "data-request": item.id,
-      class: ["bar", item.agent, "state" in item && "running", isFailed(item) && "failed"]
-        .filter(Boolean)
-        .join(" "),
-      role: "option",
-      "aria-label": sentence(item),
-      transform: `translate(${x} ${baseline(layout, lane)})`,
-    },
-    // Catches the pointer above a short bar, too.
-    svg("rect", { class: "room", x: 0, y: LANE_BOTTOM - room, width: layout.step, height: room }),
-    ...stack(parts, width, (room - LANE_TOP - LANE_BOTTOM) / layout.most),
-    marker(item, width),
-  );
-  return group;
-}
-
-function stack(parts: readonly Part[], width: number, scale: number): SVGRectElement[] {
-  let top = 0;
-  return parts.map(({ kind, tokens }) => {
-    const height = Math.max(LEAST_HEIGHT, tokens * scale);
-    top -= height;
-    return svg("rect", { class: kind, x: 0, y: top, width, height });
-  });
-}
-
-/** Below the base line: who sent the request, and whether it failed. */
-function marker(item: Item, width: number): SVGElement | undefined {
-  if (isFailed(item)) return svg("rect", { class: "failure", x: 0, y: 3, width, height: FAILED_HEIGHT });
-  if (item.agent === "subagent") return svg("rect", { class: "marker", x: 0, y: 4, width, height: 3 });
-  if (item.agent === "side")
-    return svg("circle", { class: "marker", cx: width / 2, cy: 5.5, r: Math.min(2, width / 2) });
-  return undefined;
+  #markBar(bar: Bar | undefined): void {
+    this.#mark.toggleAttribute("hidden", !bar);
+    if (!bar) return;
+    this.#mark.setAttribute("x", String(bar.x - 1));
+    this.#mark.setAttribute("y", String(bar.lane * LANE_HEIGHT + 1));
+    this.#mark.setAttribute("width", String(barWidth(this.#layout!) + 2));
+  }
 }

@@ -27,16 +27,6 @@ export function shareTrend(records: readonly RequestRecord[]): Trend {
   };
 }
 
-/** The evaluated tokens per second of each request where they could be measured; the line is the median of the last requests. */
-export function speedTrend(records: readonly RequestRecord[]): Trend {
-  const told = indexed(records).filter(({ record }) => record.evaluated_tokens_per_second !== undefined);
-  const points = told.map(({ x, record }) => ({ x, y: record.evaluated_tokens_per_second! }));
-  return {
-    points,
-    line: points.map(({ x }, index) => ({ x, y: median(lastOf(points, index).map(({ y }) => y)) })),
-  };
-}
-
 // --- internal ---
 
 interface Indexed {
@@ -56,10 +46,4 @@ function lastOf<Value>(values: readonly Value[], index: number): readonly Value[
 function weightedShare(window: readonly Indexed[]): number {
   const cached = window.reduce((sum, { record }) => sum + record.cached_tokens!, 0);
   return cached / window.reduce((sum, { record }) => sum + record.prompt_tokens!, 0);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

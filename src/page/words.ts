@@ -1,3 +1,4 @@
+import { failureOf, failureWords } from "../format/failure.ts";
 import { duration, grouped, percent } from "../format/numbers.ts";
 import type { Cause } from "../report/cause.ts";
 import type { RequestRecord } from "../report/record.ts";
@@ -19,8 +20,11 @@ export function clock(time: string): string {
   return CLOCK.format(new Date(time));
 }
 
-export function minute(time: string): string {
-  return MINUTE.format(new Date(time));
+/** Times of an axis, from left to right: hours and minutes, with seconds where two would be the same; equal ones are shown once. */
+export function tickTexts(times: readonly string[]): readonly string[] {
+  const minutes = times.map((time) => MINUTE.format(new Date(time)));
+  const texts = new Set(minutes).size === minutes.length ? minutes : times.map(clock);
+  return texts.map((text, index) => (text === texts[index - 1] ? "" : text));
 }
 
 export function shortSession(session: string | undefined): string {
@@ -35,20 +39,27 @@ export function sender({ agent, endpoint }: Item): string {
 /** How it ended and why known tokens were evaluated again, or the state of a running request. */
 export function ending(item: Item): string {
   if (!("outcome" in item)) return item.state;
-  const { status, outcome, error_type, cause } = item;
-  const words = {
-    complete: undefined,
-    unreachable: "upstream unreachable",
-    broken: "connection broken",
-    client_gone: "client gone",
-  };
-  const parts = [status, words[outcome], error_type, cause?.text.split("; ")[0]];
-  return parts.filter((part) => part !== undefined).join(", ");
+  return failureWords(item) || (item.cause?.text.split("; ")[0] ?? String(item.status ?? ""));
 }
 
+/** A client that left has not failed. */
 export function isFailed(item: Item): boolean {
-  if (!("outcome" in item) || item.outcome === "client_gone") return false;
-  return item.outcome !== "complete" || item.error_type !== undefined || (item.status ?? 0) >= 400;
+  if (!("outcome" in item)) return false;
+  const failure = failureOf(item);
+  return failure !== undefined && failure !== "left";
+}
+
+/** The parts of a finished request's time, in order; those that the answer does not show are 0. */
+export function phasesOf(record: RequestRecord): Phases {
+  const { total_ms, added_ms = 0, queued_ms = 0, answering_ms = 0 } = record;
+  const prefill = Math.max(0, total_ms - added_ms - queued_ms - answering_ms);
+  return { queued: queued_ms, prefill, answering: answering_ms };
+}
+
+export interface Phases {
+  readonly queued: number;
+  readonly prefill: number;
+  readonly answering: number;
 }
 
 export function milliseconds(value: number): string {
@@ -75,8 +86,11 @@ function finishedFacts(record: RequestRecord): readonly Fact[] {
     ["prompt", tokens(prompt)],
     ["cached", cached === undefined ? undefined : `${tokens(cached)}${share}`],
     ["evaluated", tokens(record.evaluated_tokens)],
+    ["evaluated for nobody", tokens(record.abandoned_tokens)],
     ["output", tokens(record.output_tokens)],
+    ["queued", time(record.queued_ms)],
     ["first token", time(record.first_token_ms)],
+    ["answering", time(record.answering_ms)],
     ["evaluated/s", speed(record.evaluated_tokens_per_second)],
     ["total", time(record.total_ms)],
     ["added by proxy", time(record.added_ms)],
@@ -92,12 +106,13 @@ function causeText({ certain, text, tokens: count, estimate, seconds }: Cause): 
   return `${certain ? "" : "likely: "}${text} (${price.filter(Boolean).join(", ")})`;
 }
 
-function runningFacts({ progress, model, state }: Running): readonly Fact[] {
+function runningFacts({ progress, model, state, output_tokens }: Running): readonly Fact[] {
   return known([
     ["so far", tokens(progress?.done_tokens)],
     ["of about", tokens(progress?.total_tokens_estimate)],
     ["cached", tokens(progress?.cached_tokens)],
     ["evaluated/s", speed(progress?.evaluated_tokens_per_second)],
+    ["output", tokens(output_tokens)],
     ["model", model],
     ["state", state],
   ]);

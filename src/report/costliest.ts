@@ -8,7 +8,9 @@ export class CostliestRequests implements Listener {
   #records: RequestRecord[] = [];
 
   ended(record: RequestRecord): void {
-    if (record.evaluated_tokens === undefined && record.first_token_ms === undefined) return;
+    const { evaluated_tokens, abandoned_tokens, first_token_ms } = record;
+    if (evaluated_tokens === undefined && abandoned_tokens === undefined && first_token_ms === undefined)
+      return;
     this.#records = [...this.#records, record].toSorted((a, b) => cost(b) - cost(a)).slice(0, KEPT);
   }
 
@@ -20,6 +22,6 @@ export class CostliestRequests implements Listener {
 // --- internal ---
 
 /** By the wait for the first token where the server does not report evaluated tokens. */
-function cost({ evaluated_tokens, first_token_ms }: RequestRecord): number {
-  return (evaluated_tokens ?? 0) * 1e9 + (first_token_ms ?? 0);
+function cost({ evaluated_tokens, abandoned_tokens, first_token_ms }: RequestRecord): number {
+  return (evaluated_tokens ?? abandoned_tokens ?? 0) * 1e9 + (first_token_ms ?? 0);
 }

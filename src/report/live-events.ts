@@ -1,3 +1,4 @@
+import type { ServerView } from "../upstream/watch.ts";
 import type { RequestRecord } from "./record.ts";
 import type { Running } from "./running.ts";
 import type { Stats, TotalsView } from "./stats.ts";
@@ -10,4 +11,6 @@ export interface LiveEvents {
   request: { readonly record: RequestRecord; readonly totals: TotalsView };
   /** The running requests, after every change to one of them. */
   running: readonly Running[];
+  /** The state of the server, after every change of it. */
+  server: ServerView;
 }

@@ -14,6 +14,12 @@ export interface Prefill {
   readonly evaluated_tokens_per_second?: number;
 }
 
+/** Parts of a request's time. What is left of `total_ms` without them and `added_ms` is the prefill. */
+export interface Phases {
+  readonly queued_ms?: number;
+  readonly answering_ms?: number;
+}
+
 /** Below this the fixed cost of a request (tokenizing, one batch, the network) hides the speed of the prefill. */
 export const ENOUGH_TOKENS = 256;
 /** Headers that arrive less than this before the first token were sent together with it. */
@@ -32,12 +38,42 @@ export function measurePrefill(usage: Usage, moments: Moments): Prefill {
   return { prefill_ms: round(duration), evaluated_tokens_per_second: round((evaluated / duration) * 1000) };
 }
 
+/**
+ * Where the time went, `end` being the end of the request. The wait for a slot is what the server's own `prompt_ms` leaves of the time to the
+ * first token, or the time to the headers, which llama-server sends when a slot starts on the prompt.
+ */
+export function measurePhases(usage: Usage, moments: Moments, end: number): Phases {
+  const { sent, answered, firstToken } = moments;
+  if (sent === undefined) return {};
+  if (firstToken === undefined) return unanswered(usage, moments, end);
+  const wait = firstToken - sent;
+  const queued = usage.prompt_ms === undefined ? untilHeaders(moments) : wait - usage.prompt_ms;
+  return {
+    ...(queued !== undefined && answered !== undefined && { queued_ms: round(Math.max(0, queued)) }),
+    answering_ms: round(end - firstToken),
+  };
+}
+
 /** To three decimals: a time in milliseconds becomes whole microseconds, which is as precise as the clock. */
 export function round(value: number): number {
   return Math.round(value * 1000) / 1000;
 }
 
 // --- internal ---
+
+/** A JSON answer arrives all at once; a stream that ended without a token spent its time before the answer. */
+function unanswered({ prompt_ms }: Usage, moments: Moments, end: number): Phases {
+  const { sent = end, answered } = moments;
+  if (prompt_ms !== undefined) return { answering_ms: round(Math.max(0, end - sent - prompt_ms)) };
+  const isWaiting = answered !== undefined && end - answered > SENT_TOGETHER_MS;
+  return isWaiting ? { queued_ms: round(answered - sent) } : {};
+}
+
+/** `undefined` where the headers came with the first token. */
+function untilHeaders({ sent, answered, firstToken }: Moments): number | undefined {
+  if (sent === undefined || answered === undefined || firstToken === undefined) return undefined;
+  return firstToken - answered > SENT_TOGETHER_MS ? answered - sent : undefined;
+}
 
 function timeToFirstToken({ sent, answered, firstToken }: Moments): number | undefined {
   if (sent === undefined || answered === undefined || firstToken === undefined) return undefined;

@@ -13,6 +13,8 @@ export interface ProgressTimes {
   readonly intervalMs: number;
   /** The pause after a question without a useful answer, milliseconds; ends early when the upstream is back. */
   readonly restMs: number;
+  /** The speed is that of this last time, milliseconds: a prefill gets slower as the prompt grows. */
+  readonly windowMs: number;
 }
 
 export interface ProgressSettings extends Partial<ProgressTimes> {
@@ -24,13 +26,14 @@ export interface ProgressSettings extends Partial<ProgressTimes> {
   readonly progressed: (request: RunningRequest, progress: Progress) => void;
 }
 
-const TIMES: ProgressTimes = { patienceMs: 2_000, intervalMs: 1_000, restMs: 10_000 };
+const TIMES: ProgressTimes = { patienceMs: 2_000, intervalMs: 1_000, restMs: 10_000, windowMs: 10_000 };
 
-/** A waiting request, and its slot as it was first seen. */
+/** A waiting request, and its slot as it was seen lately. */
 interface Waiting {
   readonly request: RunningRequest;
   readonly since: number;
-  first?: { readonly at: number; readonly slot: PrefillingSlot };
+  /** Oldest first; the speed is measured between the first and the last one. */
+  seen: readonly { readonly at: number; readonly slot: PrefillingSlot }[];
 }
 
 /** Asks the upstream how far it is with the requests that wait for it. */
@@ -49,7 +52,7 @@ export class ProgressPoll implements Listener {
   }
 
   sent(request: RunningRequest): void {
-    this.#waiting.set(request.id, { request, since: performance.now() });
+    this.#waiting.set(request.id, { request, since: performance.now(), seen: [] });
     this.#timer ??= setInterval(() => void this.#ask(), this.#settings.intervalMs);
   }
 
@@ -120,9 +123,12 @@ export class ProgressPoll implements Listener {
 
   #measure(waiting: Waiting, slot: PrefillingSlot): Progress {
     const at = performance.now();
-    if (waiting.first?.slot.task !== slot.task) waiting.first = { at, slot };
-    const seconds = (at - waiting.first!.at) / 1000;
-    const speed = (slot.evaluated - waiting.first!.slot.evaluated) / seconds;
+    const same = waiting.seen.filter((earlier) => earlier.slot.task === slot.task);
+    // Keeps the last one before the window too: it is where the window starts.
+    const recent = same.filter((_, index) => at - (same[index + 1]?.at ?? at) <= this.#settings.windowMs);
+    waiting.seen = [...recent, { at, slot }];
+    const first = waiting.seen[0]!;
+    const speed = (slot.evaluated - first.slot.evaluated) / ((at - first.at) / 1000);
     return progress(slot, this.#settings.sizes.guess(waiting.request), speed > 0 ? speed : undefined);
   }
 }

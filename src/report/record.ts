@@ -37,6 +37,12 @@ export interface RequestRecord extends RunningRequest, Usage {
   readonly prefill_ms?: number;
   /** `evaluated_tokens` over `prefill_ms`. */
   readonly evaluated_tokens_per_second?: number;
+  /** Until a slot started on the prompt, from sending the request, where the answer shows it. */
+  readonly queued_ms?: number;
+  /** From the first token to the end. */
+  readonly answering_ms?: number;
+  /** Tokens that were evaluated for a client that left before the answer, as `/slots` last showed them. */
+  readonly abandoned_tokens?: number;
   /** Why known tokens were evaluated again; left out where at most 256 were. */
   readonly cause?: Cause;
 }

@@ -7,8 +7,14 @@ import type { Explainer } from "./explainer.ts";
 import type { Failures } from "./failures.ts";
 import type { Listener } from "./listener.ts";
 import { News } from "./news.ts";
-import { type Moments, measurePrefill, round } from "./prefill.ts";
+import { type Moments, measurePhases, measurePrefill, round } from "./prefill.ts";
 import type { RequestRecord, RunningRequest } from "./record.ts";
+
+/** Adds to a record what the report knows of its request. */
+export type Complete = (record: RequestRecord) => RequestRecord;
+
+/** The pause between two news about the output of a request, milliseconds. */
+const OUTPUT_EVERY_MS = 1_000;
 
 /**
  * Makes a record of each inference request and hands it to the listeners. Reading figures and telling listeners go through the backlog, so
@@ -17,12 +23,14 @@ import type { RequestRecord, RunningRequest } from "./record.ts";
 export class Recorder implements Observer {
   readonly #news: News;
   readonly #endings: Endings;
+  readonly #complete: Complete;
   #lastId = 0;
 
   /** Without an explainer no record has a cause. */
-  constructor(failures: Failures, explainer?: Explainer) {
+  constructor(failures: Failures, explainer?: Explainer, complete: Complete = (record) => record) {
     this.#news = new News(failures);
     this.#endings = new Endings(this.#news, explainer);
+    this.#complete = complete;
   }
 
   /** Listeners are called in the order in which they were added. */
@@ -38,7 +46,7 @@ export class Recorder implements Observer {
     const { endpoint } = request;
     if (!endpoint?.isInference) return new Passing(request, this.#news);
     this.#lastId += 1;
-    return new Recording(this.#lastId, endpoint.path, request, this.#news, this.#endings);
+    return new Recording(this.#lastId, endpoint.path, request, this.#news, this.#endings, this.#complete);
   }
 
   /** Resolves when every request that has ended is explained and told to the listeners: after two seconds at most. */
@@ -105,20 +113,30 @@ class Recording implements Observation {
   readonly #moments: { -readonly [name in keyof Moments]: Moments[name] };
   #status: number | undefined;
   #headers: Headers | undefined;
+  readonly #complete: Complete;
   #reader: UsageReader | undefined;
   #answering = false;
+  #toldAt = 0;
   #hasEnded = false;
 
-  constructor(id: number, endpoint: string, client: ClientRequest, news: News, endings: Endings) {
+  constructor(
+    id: number,
+    endpoint: string,
+    client: ClientRequest,
+    news: News,
+    endings: Endings,
+    complete: Complete,
+  ) {
     this.#request = runningRequest(id, endpoint, client);
     this.#client = client;
     this.#news = news;
     this.#endings = endings;
+    this.#complete = complete;
     this.#moments = { arrived: client.arrivedAt };
   }
 
   rewritten(change: BodyChange): void {
-    this.#news.tellLater((listener) => listener.rewritten?.(this.#client, change));
+    this.#news.tellLater((listener) => listener.rewritten?.(this.#client, change, this.#request.id));
   }
 
   sending(_target: string, body: Uint8Array): void {
@@ -152,7 +170,7 @@ class Recording implements Observation {
     this.#hasEnded = true;
     const now = performance.now();
     this.#news.later(() => {
-      this.#endings.ended(this.#record(outcome, now, this.#reader?.usage ?? {}));
+      this.#endings.ended(this.#complete(this.#record(outcome, now, this.#reader?.usage ?? {})));
     });
   }
 
@@ -160,10 +178,22 @@ class Recording implements Observation {
   #read(bytes: Uint8Array, now: number): void {
     this.#reader ??= readerFor(this.#headers!);
     this.#reader.push(bytes);
-    if (this.#answering || (this.#reader.isStream && !this.#reader.tokenSeen)) return;
-    if (this.#reader.isStream) this.#moments.firstToken = now;
+    if (this.#answering) this.#tellOutput(now);
+    else if (!this.#reader.isStream || this.#reader.tokenSeen) this.#begin(now);
+  }
+
+  #begin(now: number): void {
+    if (this.#reader!.isStream) this.#moments.firstToken = now;
     this.#answering = true;
+    this.#toldAt = now;
     this.#news.tell((listener) => listener.answering?.(this.#request));
+  }
+
+  #tellOutput(now: number): void {
+    if (now - this.#toldAt < OUTPUT_EVERY_MS) return;
+    this.#toldAt = now;
+    const tokens = this.#reader!.outputEvents;
+    this.#news.tell((listener) => listener.generated?.(this.#request, tokens));
   }
 
   #record(outcome: Outcome, now: number, usage: Usage): RequestRecord {
@@ -177,6 +207,7 @@ class Recording implements Observation {
       ...(firstByte !== undefined && { first_byte_ms: round(firstByte - arrived) }),
       ...(firstToken !== undefined && { first_token_ms: round(firstToken - arrived) }),
       ...measurePrefill(usage, this.#moments),
+      ...measurePhases(usage, this.#moments, now),
       total_ms: round(now - arrived),
     };
   }

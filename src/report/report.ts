@@ -1,6 +1,7 @@
 import type { Difference } from "../prefix/difference.ts";
 import type { Observer } from "../request/observer.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import { ServerWatch } from "../upstream/watch.ts";
 import { Witness } from "../upstream/witness.ts";
 import { CostliestRequests } from "./costliest.ts";
 import { Explainer, type RequestView } from "./explainer.ts";
@@ -8,7 +9,7 @@ import type { Failures } from "./failures.ts";
 import type { Listener } from "./listener.ts";
 import { ProgressPoll, type ProgressTimes } from "./progress.ts";
 import { PromptSizes } from "./prompt-size.ts";
-import { RecordRing } from "./record.ts";
+import { RecordRing, type RequestRecord } from "./record.ts";
 import { Recorder } from "./recorder.ts";
 import { RunningRequests } from "./running.ts";
 import { type Stats, stats } from "./stats.ts";
@@ -17,6 +18,8 @@ import { prefillSpeed, Totals } from "./totals.ts";
 export interface ReportSettings {
   readonly upstream: Upstream;
   readonly failures: Failures;
+  /** Whether a page is open, which shows at all times whether the server answers. */
+  readonly pageOpen?: () => boolean;
   /** Whether anybody looks at the progress of prefills; if not, the upstream is not asked for it. */
   readonly progressWanted: () => boolean;
   readonly progressTimes?: Partial<ProgressTimes> | undefined;
@@ -33,13 +36,16 @@ export class Report {
   readonly totals = new Totals();
   readonly costliest = new CostliestRequests();
   readonly running = new RunningRequests();
+  /** What is known of the server now. */
+  readonly server: ServerWatch;
   readonly #ring = new RecordRing(KEPT_RECORDS);
   readonly #witness: Witness;
   readonly #explainer: Explainer;
   readonly #recorder: Recorder;
   readonly #poll: ProgressPoll;
 
-  constructor({ upstream, failures, progressWanted, progressTimes, onDifference }: ReportSettings) {
+  constructor(settings: ReportSettings) {
+    const { upstream, failures, progressWanted, progressTimes, pageOpen, onDifference } = settings;
     const sizes = new PromptSizes();
     this.failures = failures;
     this.#witness = new Witness(upstream);
@@ -49,7 +55,12 @@ export class Report {
       onDifference,
       replicaOf: (key) => upstream.replicas.of(key),
     });
-    this.#recorder = new Recorder(failures, this.#explainer);
+    this.#recorder = new Recorder(failures, this.#explainer, (record) => this.#withCost(record));
+    this.server = new ServerWatch(upstream, (now, isFirst) => {
+      this.running.slots = now.slots;
+      if (!isFirst) this.#recorder.tell((listener) => listener.server?.(now));
+    });
+    this.server.watch(() => pageOpen?.() === true);
     this.#poll = new ProgressPoll({
       ...{ upstream, sizes, failures, ...progressTimes },
       wanted: progressWanted,
@@ -109,14 +120,16 @@ export class Report {
   stats(): Stats {
     this.flush();
     const { startedAt, totals, failures, running } = this;
+    const server = this.server.view;
     const lists = { running: running.list(), records: this.#ring.list() };
-    return stats({ startedAt, totals, failures: failures.view(), ...lists });
+    return stats({ startedAt, server, totals, failures: failures.view(), ...lists });
   }
 
   /** Ends all timers; the observer may still be called. */
   close(): void {
     this.#recorder.close();
     this.#poll.close();
+    this.server.close();
   }
 
   // --- internal ---
@@ -134,7 +147,14 @@ export class Report {
 
   #changes(): Listener {
     const tell = (): void => this.#tellRunning();
-    return { sent: tell, answering: tell, ended: tell };
+    return { sent: tell, answering: tell, generated: tell, ended: tell };
+  }
+
+  /** A client that leaves during the prefill has no answer that says what it cost. */
+  #withCost(record: RequestRecord): RequestRecord {
+    const progress = record.outcome === "client_gone" ? this.running.progressOf(record.id) : undefined;
+    if (!progress || record.evaluated_tokens !== undefined) return record;
+    return { ...record, abandoned_tokens: progress.done_tokens - progress.cached_tokens };
   }
 
   #tellRunning(): void {

@@ -1,9 +1,11 @@
 import pkg from "../../package.json" with { type: "json" };
+import type { ServerView } from "../upstream/watch.ts";
 import type { FailuresView } from "./failures.ts";
 import type { RequestRecord } from "./record.ts";
 import type { Running } from "./running.ts";
 import {
   cachedShare,
+  type FailureCount,
   type Histogram,
   prefillSpeed,
   type RequestCount,
@@ -17,6 +19,8 @@ export interface Stats {
   readonly version: string;
   /** Start of this run, ISO 8601 in UTC. */
   readonly started_at: string;
+  /** The server that requests go to. */
+  readonly server: ServerView;
   readonly totals: TotalsView;
   readonly times: Readonly<Record<TimeName, HistogramView>>;
   /** Errors inside cache-proxy; no client sees them. */
@@ -33,6 +37,14 @@ export interface TotalsView {
   readonly requests: number;
   /** All requests by endpoint (`other` for everything but inference), outcome and status. */
   readonly requests_by_end: readonly RequestCount[];
+  /** Inference requests that were not answered to the end, the most frequent kind first. */
+  readonly failures: readonly FailureCount[];
+  /** Where the time of all inference requests went, seconds; a wait for a slot that the server does not show counts as prefill. */
+  readonly queued_seconds: number;
+  readonly prefill_seconds: number;
+  readonly answering_seconds: number;
+  /** Evaluated for clients that left before the answer, as far as `/slots` showed it. */
+  readonly abandoned_tokens: number;
   /** Requests that the proxy answered itself and did not forward, by its status. */
   readonly refused_by_status: Readonly<Record<string, number>>;
   readonly prompt_tokens: number;
@@ -67,6 +79,7 @@ export interface HistogramView {
 
 export interface StatsSource {
   readonly startedAt: Date;
+  readonly server: ServerView;
   readonly totals: Totals;
   readonly failures: FailuresView;
   readonly running: readonly Running[];
@@ -74,10 +87,11 @@ export interface StatsSource {
 }
 
 /** The figures of the run as one JSON value, with the requests they come from. */
-export function stats({ startedAt, totals, failures, running, records }: StatsSource): Stats {
+export function stats({ startedAt, server, totals, failures, running, records }: StatsSource): Stats {
   return {
     version: pkg.version,
     started_at: startedAt.toISOString(),
+    server,
     totals: totalsView(totals),
     times: {
       added_seconds: histogramView(totals.addedTime),
@@ -96,6 +110,11 @@ export function totalsView(totals: Totals): TotalsView {
   return {
     requests: totals.inferences,
     requests_by_end: totals.requests,
+    failures: totals.failures,
+    queued_seconds: totals.phases.queued_ms / 1000,
+    prefill_seconds: totals.phases.prefill_ms / 1000,
+    answering_seconds: totals.phases.answering_ms / 1000,
+    abandoned_tokens: totals.abandoned_tokens,
     refused_by_status: Object.fromEntries(totals.refused),
     prompt_tokens: totals.prompt_tokens,
     cached_tokens: totals.cached_tokens,

@@ -1,3 +1,4 @@
+import { type FailureKind, failureOf } from "../format/failure.ts";
 import type { Outcome } from "../request/observer.ts";
 import { ENOUGH_TOKENS } from "./prefill.ts";
 import type { RequestRecord } from "./record.ts";
@@ -41,6 +42,21 @@ export class Histogram {
   }
 }
 
+/** How many requests failed in the same way. */
+export interface FailureCount {
+  readonly kind: FailureKind;
+  readonly count: number;
+  /** The longest time that one of them took. */
+  readonly longest_ms: number;
+}
+
+/** Sums of the parts of all requests' times. */
+export interface PhaseTotals {
+  queued_ms: number;
+  prefill_ms: number;
+  answering_ms: number;
+}
+
 /** Everything that is counted over a run. An unknown figure adds nothing. */
 export class Totals {
   prompt_tokens = 0;
@@ -50,6 +66,9 @@ export class Totals {
   /** The evaluated tokens of the prefills whose time is known, and that time: the speed is their ratio. */
   prefill_tokens = 0;
   prefill_ms = 0;
+  /** Evaluated for clients that left before the answer. */
+  abandoned_tokens = 0;
+  readonly phases: PhaseTotals = { queued_ms: 0, prefill_ms: 0, answering_ms: 0 };
   readonly waste = new Waste();
   readonly addedTime = new Histogram(ADDED_BOUNDS);
   readonly firstByte = new Histogram(WAIT_BOUNDS);
@@ -57,6 +76,7 @@ export class Totals {
   readonly duration = new Histogram(WAIT_BOUNDS);
   readonly #requests = new Map<string, RequestCount>();
   readonly #refused = new Map<number, number>();
+  readonly #failures = new Map<FailureKind, FailureCount>();
 
   add(record: RequestRecord): void {
     this.count(record.endpoint, record.outcome, record.status);
@@ -64,8 +84,11 @@ export class Totals {
     this.cached_tokens += record.cached_tokens ?? 0;
     this.evaluated_tokens += record.evaluated_tokens ?? 0;
     this.output_tokens += record.output_tokens ?? 0;
+    this.abandoned_tokens += record.abandoned_tokens ?? 0;
     this.waste.add(record);
     this.#addTimes(record);
+    this.#addPhases(record);
+    this.#addFailure(record);
   }
 
   /** Counts a request of which only the end is known. */
@@ -89,12 +112,34 @@ export class Totals {
     return [...this.#requests.values()];
   }
 
+  /** The inference requests that were not answered to the end, the most frequent kind first. */
+  get failures(): readonly FailureCount[] {
+    return [...this.#failures.values()].toSorted((a, b) => b.count - a.count);
+  }
+
   /** The number of inference requests. */
   get inferences(): number {
     return this.duration.count;
   }
 
   // --- internal ---
+
+  #addFailure(record: RequestRecord): void {
+    const kind = failureOf(record);
+    if (kind === undefined) return;
+    const { count, longest_ms } = this.#failures.get(kind) ?? { count: 0, longest_ms: 0 };
+    this.#failures.set(kind, {
+      kind,
+      count: count + 1,
+      longest_ms: Math.max(longest_ms, record.total_ms),
+    });
+  }
+
+  #addPhases({ total_ms, added_ms = 0, queued_ms = 0, answering_ms = 0 }: RequestRecord): void {
+    this.phases.queued_ms += queued_ms;
+    this.phases.answering_ms += answering_ms;
+    this.phases.prefill_ms += Math.max(0, total_ms - added_ms - queued_ms - answering_ms);
+  }
 
   #addTimes(record: RequestRecord): void {
     const { prefill_ms, evaluated_tokens = 0 } = record;

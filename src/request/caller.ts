@@ -17,7 +17,8 @@ const NAMES_SUBAGENTS = [2, 1, 177];
 export function readCaller(headers: Headers, tools: number | undefined): Caller {
   const session = readId(headers.get("x-claude-code-session-id"));
   const agentId = readId(headers.get("x-claude-code-agent-id"));
-  const agent = agentId ? "subagent" : readAgent(headers.get("user-agent") ?? "", tools ?? 0);
+  const agent =
+    CLASSES.get(headers.get("x-claude-code-request-class") ?? "") ?? guessAgent(headers, agentId, tools);
   return { ...(session && { session }), ...(agent && { agent }), ...(agentId && { agent_id: agentId }) };
 }
 
@@ -33,6 +34,17 @@ export function readModel(model: string | undefined): string | undefined {
 /** A header is anybody's text; what is not an id is as good as none. */
 function readId(value: string | null): string | undefined {
   return value && /^[\w.@-]{1,64}$/.test(value) ? value : undefined;
+}
+
+/** Claude Code 2.1.330 and later send the class where `CLAUDE_CODE_GATEWAY_HINT_HEADERS` is set. */
+const CLASSES: ReadonlyMap<string, Agent> = new Map([
+  ["main", "main"],
+  ["subagent", "subagent"],
+  ["auxiliary", "side"],
+]);
+
+function guessAgent(headers: Headers, agentId: string | undefined, tools = 0): Agent | undefined {
+  return agentId ? "subagent" : readAgent(headers.get("user-agent") ?? "", tools);
 }
 
 function readAgent(userAgent: string, tools: number): Agent | undefined {

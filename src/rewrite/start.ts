@@ -3,7 +3,8 @@ import { type Document, type Span, type Value, wordOf } from "./scan.ts";
 import type { Shape } from "./shape.ts";
 
 const CONTENT: Shape = { each: { members: { type: { words: ["text", "input_text"] }, text: {} } } };
-const TURNS: Shape = { each: { members: { role: { words: ["user"] }, content: CONTENT } } };
+const ROLE: Shape = { words: ["user", "system", "developer"], decides: true };
+const TURNS: Shape = { each: { members: { role: ROLE, content: CONTENT } } };
 
 /** The parts of a body, in any API, that `startOf` reads. `messages` and `input` are turns, `system` and `instructions` texts. */
 export const START_SHAPE: Shape = {

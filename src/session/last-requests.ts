@@ -6,6 +6,8 @@ export interface LastRequest {
   /** What is in front of the endpoint in its path; "" without a router. */
   readonly prefix: string;
   readonly model: string | undefined;
+  /** The key with which a balancer finds the conversation's server. */
+  readonly conversation?: string | undefined;
   readonly body: Buffer;
   /** The assistant's answer as the JSON of a message, once it has ended the turn. */
   readonly turn?: string;

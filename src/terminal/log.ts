@@ -6,7 +6,8 @@ export type LogFormat = "text" | "json";
 
 /**
  * The logger for everything but the request rows. As text, or as one JSON object per line: `{"event":…,"time":…,"message":…}`, where the
- * event is `warning` for a warning and the tag for everything else.
+ * event is `warning` for a warning and the tag for everything else. An object that follows the text becomes fields of the JSON object, which
+ * then has no `message`.
  *
  * Only the core of consola: its own reporters bring prompts, boxes and a table of CI services, 5 MB and some milliseconds at start.
  */
@@ -22,11 +23,16 @@ export function createLog(output: Output, format: LogFormat): ConsolaInstance {
 // --- internal ---
 
 function asText({ type, args }: LogObject, hasColor: boolean): string {
-  if (type !== "warn") return args.join(" ");
+  if (type !== "warn") return String(args[0]);
   const label = "warning: ";
-  return `${hasColor ? styleText("yellow", label, { validateStream: false }) : label}${args.join(" ")}`;
+  return `${hasColor ? styleText("yellow", label, { validateStream: false }) : label}${args[0]}`;
 }
 
 function asJson({ type, tag, args, date }: LogObject): string {
-  return JSON.stringify({ event: type === "warn" ? "warning" : tag, time: date, message: args.join(" ") });
+  const [message, fields] = args;
+  return JSON.stringify({
+    event: type === "warn" ? "warning" : tag,
+    time: date,
+    ...(fields === undefined ? { message } : fields),
+  });
 }

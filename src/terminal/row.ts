@@ -1,11 +1,13 @@
 import { styleText } from "node:util";
+import { failureOf, failureWords } from "../format/failure.ts";
 import { clockTime } from "../format/numbers.ts";
-import { type Cause, phraseOf } from "../report/cause.ts";
+import { wrapped } from "../format/wrapped.ts";
+import { phraseOf } from "../report/cause.ts";
 import type { RequestRecord } from "../report/record.ts";
 
 /** How rows are drawn. */
 export interface RowStyle {
-  /** Width of the terminal; from 80 on a row fits on one line. */
+  /** Width of the terminal; a narrow one has fewer columns. */
   readonly columns: number;
   readonly color: boolean;
 }
@@ -16,24 +18,30 @@ type Style = Parameters<typeof styleText>[0];
 interface Column {
   readonly title: string;
   readonly width: number;
+  /** Columns with a higher rank leave first when the terminal is narrow. */
+  readonly rank: number;
   /** Right-aligned, for numbers. */
   readonly right?: boolean;
   readonly text: (record: RequestRecord) => string | undefined;
   readonly style?: (record: RequestRecord) => Style | undefined;
 }
 
-/** The model gets the width that the other columns leave, minus one: a terminal wraps a line that fills its last column. */
-const MODEL_WIDTH = { least: 6, most: 24 };
+/** Room for a note such as `unreachable` or `new project`; a longer one takes the room of empty figures. */
+const NOTE_WIDTH = 15;
 /** With fewer evaluated tokens a low share means a short prompt, not a lost cache. */
 const WORTH_A_COLOR = 1000;
 
-/** The row for one request, aligned with `formatHeader`; only a long ending may shift its numbers to the left. */
-export function formatRecord(record: RequestRecord, style: RowStyle): string {
+/**
+ * The row for one request, aligned with `formatHeader`; only a long note may shift its numbers to the left. The note says why a request
+ * was not answered, or else is `remark`.
+ */
+export function formatRecord(record: RequestRecord, style: RowStyle, remark = ""): string {
   const columns = columnsFor(style);
   const texts = columns.map((column) => fit(column.text(record) ?? "", column));
-  const cells = squeezed(texts, style.columns - 1).map((text, index) => {
-    const paint = style.color ? columns[index]?.style?.(record) : undefined;
-    return paint ? styleText(paint, text, { validateStream: false }) : text;
+  const note = failureWords(record) || (record.cause ? phraseOf(record.cause) : remark);
+  const cells = squeezed([...texts, note], style.columns - 1).map((text, index) => {
+    const paint = columns[index] ? columns[index].style : noteStyle;
+    return painted(text, paint?.(record), style);
   });
   return cells.join(" ").trimEnd();
 }
@@ -41,8 +49,15 @@ export function formatRecord(record: RequestRecord, style: RowStyle): string {
 /** The names of the columns. */
 export function formatHeader(style: RowStyle): string {
   const cells = columnsFor(style).map((column) => fit(column.title, column));
-  const text = cells.join(" ").trimEnd();
-  return style.color ? styleText("dim", text, { validateStream: false }) : text;
+  return painted(cells.join(" ").trimEnd(), "dim", style);
+}
+
+/** Continues the row above: `         └ a1b2 billing header made constant`, wrapped between words. */
+export function formatContinuation(text: string, style: RowStyle): string {
+  const indent = " ".repeat(11);
+  const lines = wrapped(text, style.columns - 1 - indent.length);
+  const first = `${" ".repeat(9)}└ ${lines[0]}`;
+  return painted([first, ...lines.slice(1).map((line) => indent + line)].join("\n"), "dim", style);
 }
 
 /** The record as one JSON object on one line, marked with `"event":"request"`. */
@@ -61,43 +76,51 @@ export function formatSeconds(seconds: number): string {
 // --- internal ---
 
 const COLUMNS: readonly Column[] = [
+  { title: "time", width: 8, rank: 0, text: ({ time }) => clockTime(time), style: () => "dim" },
+  { title: "session", width: 7, rank: 3, text: ({ session }) => session?.slice(0, 4) },
+  { title: "from", width: 4, rank: 4, text: from },
+  { title: "prompt", width: 6, rank: 1, right: true, text: ({ prompt_tokens }) => whole(prompt_tokens) },
+  { title: "cached", width: 6, rank: 6, right: true, text: ({ cached_tokens }) => whole(cached_tokens) },
+  { title: "evaluated", width: 9, rank: 0, right: true, text: (record) => whole(evaluated(record)) },
   {
-    title: "time",
-    width: 8,
-    text: ({ time }) => clockTime(time),
-    style: () => "dim",
+    ...{ title: "share", width: 5, rank: 0, right: true },
+    text: (record) => percent(share(record)),
+    style: shareStyle,
   },
-  { title: "id", width: 4, text: ({ session }) => session?.slice(0, 4) },
-  { title: "from", width: 4, text: ({ agent }) => (agent === "subagent" ? "sub" : agent) },
-  { title: "model", width: 0, text: ({ model, endpoint }) => model ?? endpoint },
-  { title: "prompt", width: 6, right: true, text: ({ prompt_tokens }) => whole(prompt_tokens) },
-  { title: "cached", width: 6, right: true, text: ({ cached_tokens }) => whole(cached_tokens) },
-  { title: "eval", width: 6, right: true, text: ({ evaluated_tokens }) => whole(evaluated_tokens) },
-  { title: "hit", width: 4, right: true, text: (record) => percent(share(record)), style: shareStyle },
-  { title: "first", width: 5, right: true, text: ({ first_token_ms }) => seconds(first_token_ms) },
-  { title: "ev/s", width: 4, right: true, text: (record) => short(record.evaluated_tokens_per_second) },
-  { title: "out", width: 5, right: true, text: ({ output_tokens }) => whole(output_tokens) },
-  { title: "total", width: 5, right: true, text: ({ total_ms }) => seconds(total_ms) },
-  { title: "end", width: 3, text: ending, style: endingStyle },
+  {
+    ...{ title: "first token", width: 11, rank: 2, right: true },
+    text: ({ first_token_ms }) => seconds(first_token_ms),
+  },
+  {
+    ...{ title: "tokens/s", width: 8, rank: 7, right: true },
+    text: ({ evaluated_tokens_per_second }) => whole(evaluated_tokens_per_second),
+  },
+  { title: "output", width: 6, rank: 8, right: true, text: ({ output_tokens }) => whole(output_tokens) },
+  { title: "total", width: 5, rank: 5, right: true, text: ({ total_ms }) => seconds(total_ms) },
 ];
 
+/** As many columns as fit next to a note; a terminal wraps a line that fills its last column. */
 function columnsFor({ columns }: RowStyle): readonly Column[] {
-  const others = COLUMNS.reduce((sum, { width }) => sum + width + 1, 0);
-  const width = Math.min(MODEL_WIDTH.most, Math.max(MODEL_WIDTH.least, columns - others));
-  return COLUMNS.map((column) => (column.width === 0 ? { ...column, width } : column));
+  const byRank = COLUMNS.toSorted((a, b) => a.rank - b.rank);
+  let room = columns - 1 - NOTE_WIDTH;
+  const shown = new Set<Column>();
+  for (const column of byRank) {
+    room -= column.width + 1;
+    if (room < 0 && column.rank > 0) break;
+    shown.add(column);
+  }
+  return COLUMNS.filter((column) => shown.has(column));
 }
 
-/** The last column may be longer than its width: nothing follows it. */
-function fit(text: string, { title, width, right }: Column): string {
-  if (title === "end" || text.length <= width) return right ? text.padStart(width) : text.padEnd(width);
-  const short = text.replace(/^claude-/, "");
-  return short.length > width ? `${short.slice(0, width - 1)}…` : short.padEnd(width);
+function fit(text: string, { width, right }: Column): string {
+  const short = text.length > width ? `${text.slice(0, width - 1)}…` : text;
+  return right ? short.padStart(width) : short.padEnd(width);
 }
 
-/** Removes padding from the last cells first until the row fits into `columns`, or until no padding is left. */
+/** Removes padding from the last cells first until the row fits into `columns`; what is still too long is cut. */
 function squeezed(cells: readonly string[], columns: number): string[] {
   let over = cells.join(" ").length - columns;
-  return cells
+  const narrow = cells
     .toReversed()
     .map((cell) => {
       const blanks = Math.min(cell.length - cell.trim().length, Math.max(0, over));
@@ -105,15 +128,25 @@ function squeezed(cells: readonly string[], columns: number): string[] {
       return cell.startsWith(" ") ? cell.slice(blanks) : cell.slice(0, cell.length - blanks);
     })
     .toReversed();
+  const last = narrow.pop() ?? "";
+  return [...narrow, over > 0 ? `${last.slice(0, Math.max(0, last.length - over - 1))}…` : last];
+}
+
+function painted(text: string, paint: Style | undefined, { color }: RowStyle): string {
+  return color && paint && text ? styleText(paint, text, { validateStream: false }) : text;
+}
+
+function from({ agent }: RequestRecord): string | undefined {
+  return agent === "subagent" ? "sub" : agent;
+}
+
+/** Also of a client that left before the answer. */
+function evaluated({ evaluated_tokens, abandoned_tokens }: RequestRecord): number | undefined {
+  return evaluated_tokens ?? abandoned_tokens;
 }
 
 function whole(count: number | undefined): string | undefined {
   return count === undefined ? undefined : String(Math.round(count));
-}
-
-function short(count: number | undefined): string | undefined {
-  if (count === undefined) return undefined;
-  return count < 9999.5 ? count.toFixed(0) : `${Math.round(count / 1000)}k`;
 }
 
 function seconds(milliseconds: number | undefined): string | undefined {
@@ -135,22 +168,7 @@ function shareStyle(record: RequestRecord): Style | undefined {
   return part >= 0.9 ? "green" : part >= 0.5 ? "yellow" : "red";
 }
 
-/** The status, followed by what went wrong or by why known tokens were evaluated again, if anything. */
-function ending({ status, outcome, error_type, cause }: RequestRecord): string {
-  return [status, ENDINGS[outcome], error_type, cause && shortCause(cause)].filter(Boolean).join(" ");
-}
-
-/** Long enough for some names of tools. */
-const CAUSE_WIDTH = 48;
-
-function shortCause(cause: Cause): string {
-  const phrase = phraseOf(cause);
-  return phrase.length > CAUSE_WIDTH ? `${phrase.slice(0, CAUSE_WIDTH - 1)}…` : phrase;
-}
-
-const ENDINGS = { complete: undefined, unreachable: "unreachable", broken: "broken", client_gone: "gone" };
-
-function endingStyle({ status, outcome, error_type }: RequestRecord): Style | undefined {
-  if (outcome === "client_gone") return "dim";
-  return outcome !== "complete" || error_type || (status ?? 0) >= 400 ? "red" : undefined;
+function noteStyle(record: RequestRecord): Style {
+  const kind = failureOf(record);
+  return kind === undefined || kind === "left" ? "dim" : "red";
 }

@@ -2,8 +2,9 @@ import { CONVERSATION_HEADER } from "../request/conversation.ts";
 import { type Address, urlOf } from "./address.ts";
 import { type Asked, ask } from "./ask.ts";
 import { causeOf } from "./cause.ts";
-import { factsOf, isRouter, type ServerFacts, UNKNOWN_SERVER } from "./props.ts";
+import { factsOf, type ServerFacts, UNKNOWN_SERVER } from "./props.ts";
 import { Replicas } from "./replicas.ts";
+import { askModelProps } from "./routers.ts";
 import { settles } from "./settles.ts";
 import { type HeldSlot, type PrefillingSlot, readHeldSlots, readLastTask, readSlots } from "./slots.ts";
 
@@ -19,6 +20,15 @@ export interface Wanted {
   readonly prefix?: string | undefined;
   readonly model?: string | undefined;
   /** The key of a conversation: the question then goes to the server that a balancer sends the conversation to. */
+  readonly conversation?: string | undefined;
+}
+
+/** A request of our own for inference. */
+export interface OwnRequest {
+  /** Path and query. */
+  readonly target: string;
+  readonly body: Uint8Array;
+  /** The key of the conversation that it belongs to. */
   readonly conversation?: string | undefined;
 }
 
@@ -57,7 +67,7 @@ export class Upstream {
   readonly #listeners = { lost: new Set<() => void>(), back: new Set<() => void>() };
   #credentials = new Headers();
   #isLost = false;
-  #isRouter = false;
+  #hasModels = false;
 
   constructor(address: Address, times: Partial<UpstreamTimes> = {}, replicas: Replicas = new Replicas()) {
     this.address = address;
@@ -126,23 +136,27 @@ export class Upstream {
   }
 
   /** What each slot holds; `undefined` where the server does not say. Wakes a server that sleeps. Rejects when there is no answer. */
-  async held(signal: AbortSignal): Promise<HeldSlot[] | undefined> {
-    return readHeldSlots((await this.#ask("/slots", signal)).json);
+  async held(conversation: string | undefined, signal: AbortSignal): Promise<HeldSlot[] | undefined> {
+    return readHeldSlots((await this.#ask("/slots", signal, { conversation })).json);
   }
 
   /**
    * Messages in OpenAI's shape as the chat template renders them; `undefined` where the server does not say. Rejects when there is no
    * answer.
    */
-  async rendered(question: object, prefix: string, signal: AbortSignal): Promise<string | undefined> {
-    const { json } = await this.#ask(`${prefix}/apply-template`, signal, { question });
+  async rendered(
+    question: object,
+    { prefix = "", conversation }: Wanted,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { json } = await this.#ask(`${prefix}/apply-template`, signal, { question, conversation });
     const { prompt } = (json ?? {}) as { prompt?: unknown };
     return typeof prompt === "string" ? prompt : undefined;
   }
 
-  /** Sends a request of our own to a path with its query. Rejects when there is no answer, and when the signal is aborted. */
-  async send(target: string, body: Uint8Array, signal: AbortSignal): Promise<Response> {
-    const headers = new Headers(this.#credentials);
+  /** Sends a request of our own. Rejects when there is no answer, and when the signal is aborted. */
+  async send({ target, conversation, body }: OwnRequest, signal: AbortSignal): Promise<Response> {
+    const headers = this.#headersFor(conversation);
     headers.set("content-type", "application/json");
     // https://docs.claude.com/en/api/versioning
     headers.set("anthropic-version", "2023-06-01");
@@ -173,7 +187,7 @@ export class Upstream {
 
   #knownOf({ prefix = "", model = "", conversation }: Wanted): Known {
     // A server with one model answers for every name, so that names only matter once a router has answered.
-    const key = JSON.stringify([prefix, this.#isRouter ? model : "", this.replicas.of(conversation) ?? ""]);
+    const key = JSON.stringify([prefix, this.#hasModels ? model : "", this.replicas.of(conversation) ?? ""]);
     const known = this.#known.get(key) ?? new Known();
     this.#known.delete(key);
     this.#known.set(key, known);
@@ -206,23 +220,25 @@ export class Upstream {
     const signal = AbortSignal.timeout(this.#times.timeoutMs);
     try {
       const first = await this.#ask(`${prefix}/props`, signal, { conversation });
-      this.#isRouter = isRouter(first.json);
       this.replicas.note(conversation, first.headers);
-      return answerOf(this.#isRouter && model ? await this.#askModel(model, signal, conversation) : first);
+      if (prefix !== "") return answerOf(first);
+      const askPath = (path: string) => this.#ask(path, signal, { conversation });
+      const { asked, hasModels } = await askModelProps(first, model, askPath);
+      this.#hasModels = hasModels;
+      return answerOf(asked);
     } catch (error) {
       return { cause: causeOf(error) };
     }
   }
 
-  /** `autoload=false`: a question must not make a router load a model (llama.cpp tools/server/README.md, "router mode"). */
-  #askModel(model: string, signal: AbortSignal, conversation: string | undefined): Promise<Asked> {
-    return this.#ask(`/props?model=${encodeURIComponent(model)}&autoload=false`, signal, { conversation });
+  #ask(path: string, signal: AbortSignal, { conversation, question }: Question = {}): Promise<Asked> {
+    return ask(this.address, path, signal, this.#headersFor(conversation), question);
   }
 
-  #ask(path: string, signal: AbortSignal, { conversation, question }: Question = {}): Promise<Asked> {
+  #headersFor(conversation: string | undefined): Headers {
     const headers = new Headers(this.#credentials);
     if (conversation !== undefined) headers.set(CONVERSATION_HEADER, conversation);
-    return ask(this.address, path, signal, headers, question);
+    return headers;
   }
 
   #noteBack(): void {

@@ -17,6 +17,10 @@ export interface Usage {
   readonly prompt_ms?: number;
   /** `exceed_context_size_error`, `overloaded_error`, …; also of an error event in a stream of status 200. */
   readonly error_type?: string;
+  /** Tokens of a prompt that the server refused as too long; it is in no other figure. */
+  readonly refused_prompt_tokens?: number;
+  /** Tokens of context that such a server has. */
+  readonly context_tokens?: number;
 }
 
 /**
@@ -45,6 +49,11 @@ export class UsageReader {
     return this.isStream && this.#collector.tokenSeen;
   }
 
+  /** The events of a stream since its first token; llama-server sends one per token. */
+  get outputEvents(): number {
+    return this.#collector.outputEvents;
+  }
+
   /** What the answer has reported so far: for JSON, nothing until the body is complete. */
   get usage(): Usage {
     this.#parser.settle();
@@ -58,8 +67,11 @@ export class UsageCollector implements AnswerListener {
   #inputIsWhole = false;
   #errorType: string | undefined;
   #tokenSeen = false;
+  #outputEvents = 0;
 
+  /** Sees every event, so it counts them too. */
   needs(text: string): boolean {
+    if (this.#tokenSeen) this.#outputEvents += 1;
     return !this.#tokenSeen || FIGURES_OR_ERROR.test(text);
   }
 
@@ -71,7 +83,7 @@ export class UsageCollector implements AnswerListener {
     this.#noteFigures(object.timings);
     this.#noteFigure("tokens_evaluated", object.tokens_evaluated);
     this.#noteFigure("tokens_predicted", object.tokens_predicted);
-    if (isObject(object.error)) this.#noteError(object.error.type);
+    if (isObject(object.error)) this.#noteError(object.error);
   }
 
   /** What is missed stays unknown. */
@@ -79,6 +91,10 @@ export class UsageCollector implements AnswerListener {
 
   get tokenSeen(): boolean {
     return this.#tokenSeen;
+  }
+
+  get outputEvents(): number {
+    return this.#outputEvents;
   }
 
   get usage(): Usage {
@@ -90,9 +106,11 @@ export class UsageCollector implements AnswerListener {
 
   // --- internal ---
 
-  /** Keeps the error's name only: messages may quote the prompt. */
-  #noteError(type: unknown): void {
+  /** Keeps the error's name and figures only: messages may quote the prompt. */
+  #noteError({ type, n_prompt_tokens, n_ctx }: JsonObject): void {
     if (typeof type === "string" && /^\w{1,64}$/.test(type)) this.#errorType = type;
+    this.#noteFigure("n_prompt_tokens", n_prompt_tokens);
+    this.#noteFigure("n_ctx", n_ctx);
   }
 
   /** A later figure replaces an earlier one of the same name: `message_delta` corrects `message_start`. */
@@ -132,6 +150,7 @@ const FIGURES: ReadonlySet<string> = new Set([
   ...["prompt_tokens", "cached_tokens", "completion_tokens"], // OpenAI; `cached_tokens` is in `…_tokens_details`
   ...["cache_n", "prompt_n", "prompt_ms", "predicted_n"], // timings
   ...["tokens_evaluated", "tokens_predicted"],
+  ...["n_prompt_tokens", "n_ctx"], // errors: tools/server/server-common.cpp, format_error_response
 ]);
 
 /** Events that a server may send before its first token. */
@@ -171,6 +190,8 @@ function derive(figures: ReadonlyMap<string, number>, inputIsWhole: boolean): Us
     evaluated_tokens: evaluated ?? difference(prompt, cached),
     output_tokens: outputTokens(figures),
     prompt_ms: figures.get("prompt_ms"),
+    refused_prompt_tokens: figures.get("n_prompt_tokens"),
+    context_tokens: figures.get("n_ctx"),
   });
 }
 

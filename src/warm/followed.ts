@@ -34,11 +34,11 @@ export class Followed implements Observation {
   rewritten(): void {}
 
   sending(target: string, body: Uint8Array): void {
-    const { endpoint, session, model } = this.#request;
+    const { endpoint, session, model, conversation } = this.#request;
     if (!isMainTurn(this.#request) || !endpoint || !session || !this.#follower.hasRoomFor(body.length))
       return;
     const prefix = prefixOf(this.#request.path, endpoint);
-    this.#forwarded = { session, target, prefix, model, body: Buffer.from(body) };
+    this.#forwarded = { session, target, prefix, model, conversation, body: Buffer.from(body) };
     this.#follower.forwarded(this.#forwarded);
   }
 

@@ -1,4 +1,4 @@
-import type { Upstream } from "../upstream/upstream.ts";
+import type { OwnRequest, Upstream } from "../upstream/upstream.ts";
 import { UsageReader } from "../usage/usage.ts";
 import type { WarmableBody } from "./body.ts";
 import type { WarmUpResult } from "./listener.ts";
@@ -7,6 +7,7 @@ import { type Cutting, cutsOf, pieceOf, wholeOf } from "./pieces.ts";
 export interface Work {
   /** Path and query. */
   readonly target: string;
+  readonly conversation?: string | undefined;
   readonly body: WarmableBody;
   readonly cutting: Cutting;
   /** Pieces that need not be sent again. */
@@ -23,7 +24,8 @@ export async function sendPieces(upstream: Upstream, work: Work, signal: AbortSi
   for (let index = Math.min(work.from, cuts.length); index <= cuts.length; index++) {
     const cut = cuts[index];
     const body = cut === undefined ? wholeOf(work.body, work.cutting) : pieceOf(work.body, cut, work.cutting);
-    const answer = await evaluate(upstream, work.target, body, signal);
+    const { target, conversation } = work;
+    const answer = await evaluate(upstream, { target, conversation, body }, signal);
     if (answer === "aborted" || answer === "failed") {
       outcome = answer;
       break;
@@ -38,12 +40,11 @@ export async function sendPieces(upstream: Upstream, work: Work, signal: AbortSi
 
 async function evaluate(
   upstream: Upstream,
-  target: string,
-  body: Buffer,
+  request: OwnRequest,
   signal: AbortSignal,
 ): Promise<{ evaluated: number | undefined } | "aborted" | "failed"> {
   try {
-    const answer = await upstream.send(target, body, signal);
+    const answer = await upstream.send(request, signal);
     upstream.noteStatus(answer.status);
     const usage = new UsageReader(answer.headers.get("content-type") ?? "");
     for await (const chunk of answer.body ?? []) usage.push(chunk);

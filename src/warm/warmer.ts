@@ -14,7 +14,7 @@ import { type Cutting, thinksInLoop } from "./pieces.ts";
 import { plan, type Step } from "./plan.ts";
 import { Quiet } from "./quiet.ts";
 import { sendPieces, type Work } from "./send.ts";
-import { Templates } from "./template.ts";
+import { type LoopRendering, Templates } from "./template.ts";
 
 export interface WarmerSettings {
   readonly upstream: Upstream;
@@ -160,7 +160,7 @@ export class Warmer implements Observer, Follower {
       candidates: this.#conversations.candidates(),
       hasHead: this.#head !== undefined,
       slots: server.slots,
-      isNew: this.#isNew,
+      isNew: this.#isNew && !server.isOneOfSeveral,
     });
     return step !== undefined && (await this.#take(step, server, signal));
   }
@@ -168,12 +168,16 @@ export class Warmer implements Observer, Follower {
   /** The server, if it can be warmed now: a llama-server that does not sleep, whose slots are idle. */
   async #server(signal: AbortSignal): Promise<Server | undefined> {
     const { latest } = this.#conversations;
-    const answer = await this.#upstream.probe({ prefix: latest?.prefix, model: latest?.model });
+    const { prefix, model, conversation } = latest ?? {};
+    const answer = await this.#upstream.probe({ prefix, model, conversation });
     // Asking for the slots would wake a server that sleeps.
     if (!("facts" in answer) || answer.facts.sleeping || signal.aborted) return undefined;
-    const slots = await this.#upstream.held(signal).catch(() => undefined);
+    const slots = await this.#upstream.held(conversation, signal).catch(() => undefined);
     if (signal.aborted) return undefined;
-    if (!slots?.some(({ isBusy }) => isBusy)) return { facts: answer.facts, slots };
+    // After a balancer these are the slots of one server of several: they say nothing of other conversations.
+    const isOneOfSeveral = this.#upstream.replicas.names.length > 1;
+    if (!slots?.some(({ isBusy }) => isBusy))
+      return { facts: answer.facts, slots: isOneOfSeveral ? undefined : slots, isOneOfSeveral };
     this.#quiet.waitAgain();
     return undefined;
   }
@@ -188,13 +192,15 @@ export class Warmer implements Observer, Follower {
       this.#conversations.warmed(session);
       return true;
     }
-    const { target, turn, model, prefix } = request;
-    const from = reason === "turn" ? await this.#fromOf(body, { model, prefix, ...server }, signal) : "all";
-    const cutting: Cutting = { turn, from, acceptsTwoUserTurns: !server.facts.strictAlternation };
+    const { target, turn, model, conversation } = request;
+    const rendering = await this.#renderingFor(request, body, server, signal);
+    // After a turn the server has cached what the template renders as before, and pieces must not be shorter than that.
+    const again = rendering === "user" || rendering === "answer" ? "loop" : "tail";
+    const cutting: Cutting = { turn, from: reason === "turn" ? again : "all", rendering };
     if (signal.aborted) return false;
     const result = await this.#send(
       { reason, session, model },
-      { target, body, cutting, from: due.done },
+      { target, conversation, body, cutting, from: due.done },
       signal,
     );
     due.done += result.pieces;
@@ -203,21 +209,21 @@ export class Warmer implements Observer, Follower {
     return true;
   }
 
-  /** Where a turn's warm-up may be cut: nowhere, unless the template renders the whole tool loop again. */
-  async #fromOf(
+  async #renderingFor(
+    { prefix, model, conversation }: LastRequest,
     body: WarmableBody,
-    { facts, prefix, model }: Server & Pick<LastRequest, "prefix" | "model">,
+    { facts }: Server,
     signal: AbortSignal,
-  ): Promise<Cutting["from"]> {
-    const server = { identity: facts.identity, prefix, model };
-    return (await this.#templates.rerendersLoops(server, thinksInLoop(body), signal)) ? "loop" : "tail";
+  ): Promise<LoopRendering | undefined> {
+    const server = { identity: facts.identity, prefix, model, conversation };
+    return await this.#templates.rendering(server, thinksInLoop(body), signal);
   }
 
   async #warmHead(signal: AbortSignal): Promise<boolean> {
     const head = this.#head;
     const body = head && readWarmable(head.body);
     if (!body) return false;
-    const cutting: Cutting = { turn: undefined, from: "tail", acceptsTwoUserTurns: true };
+    const cutting: Cutting = { turn: undefined, from: "tail", rendering: undefined };
     const result = await this.#send(
       { reason: "start" },
       { target: head.target, body, cutting, from: 0 },
@@ -242,6 +248,7 @@ export class Warmer implements Observer, Follower {
 interface Server {
   readonly facts: ServerFacts;
   readonly slots: readonly HeldSlot[] | undefined;
+  readonly isOneOfSeveral: boolean;
 }
 
 const UNFOLLOWED: Observation = Object.freeze({

@@ -3,6 +3,7 @@ import type { Listener } from "../report/listener.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Report } from "../report/report.ts";
 import { totalsView } from "../report/stats.ts";
+import type { ServerView } from "../upstream/watch.ts";
 import { WarmTotals } from "../warm/totals.ts";
 import { LiveFeed } from "./feed.ts";
 import type { Health } from "./health.ts";
@@ -49,6 +50,10 @@ export class Web implements Listener {
 
   running(): void {
     this.#feed.sendSoon("running", () => this.#report.running.list());
+  }
+
+  server(now: ServerView): void {
+    this.#feed.send("server", now);
   }
 
   /** Ends the pages' connections. */

@@ -124,7 +124,7 @@ describe("a running proxy", () => {
     const proxy = await start("--port", "0", "--upstream", upstream.url);
     expect(proxy.words).toContain(`ANTHROPIC_BASE_URL=${proxy.url} ANTHROPIC_AUTH_TOKEN=local claude`);
     expect(proxy.words).toContain(upstream.url);
-    for (const fact of ["b1234", "tiny", "2 slots", "4096"]) expect(proxy.words).toContain(fact);
+    for (const fact of ["b1234", "tiny", "2 slots", "4 096"]) expect(proxy.words).toContain(fact);
     expect(await (await fetch(`${proxy.url}/v1/models`)).text()).toBe("GET /v1/models");
   });
 

@@ -34,6 +34,7 @@ for (const [template, kind] of CASES) {
     const off = await measure(template, kind, "off");
     const auto = await measure(template, kind, "auto");
     rows.push([`${template}, ${kind}`, auto.fresh, off.evaluated, auto.evaluated, auto.warmed]);
+    console.log(JSON.stringify(rows.at(-1)));
     expect(auto.evaluated).toBeLessThanOrEqual(1.2 * auto.fresh + 100);
     expect(auto.history).toEqual(off.history);
   }, 600_000);

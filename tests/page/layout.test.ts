@@ -1,5 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { type Item, layOut, neighbour, partsOf } from "../../src/page/layout.ts";
+import {
+  barAt,
+  type Item,
+  type Layout,
+  layOut as layOutAll,
+  neighbour,
+  partsOf,
+} from "../../src/page/layout.ts";
 import { BARE, FULL } from "../report/records.ts";
 
 const START = Date.parse("2026-11-23T09:00:00Z");
@@ -9,6 +16,10 @@ function item(id: number, session: string | undefined, minutes = id / 10): Item 
   const time = new Date(START + minutes * 60_000).toISOString();
   const { session: _, ...rest } = FULL;
   return { ...rest, id, time, ...(session && { session }) };
+}
+
+function layOut(items: readonly Item[], width: number, limit = 8): Layout {
+  return layOutAll(items, width, limit);
 }
 
 const RUNNING = {
@@ -59,15 +70,44 @@ test("times do not overlap", () => {
     if (index > 0) expect(x - ticks[index - 1]!.x).toBeGreaterThanOrEqual(76);
 });
 
+test("only the sessions that were used last are shown", () => {
+  const items = [..."abcdefghij"].map((session, id) => item(id, session));
+  const again = [...items, item(10, "a")];
+  const { lanes, older, bars } = layOut(again, 800, 3);
+  expect(lanes.map(({ session }) => session)).toEqual(["j", "i", "a"]);
+  expect(older).toBe(7);
+  expect(bars.map((bar) => bar.item.id)).toEqual([0, 8, 9, 10]);
+  expect(layOut(again, 800, 99).older).toBe(0);
+});
+
+test("each lane has its own scale", () => {
+  const small = { ...item(1, "a"), prompt_tokens: 10, cached_tokens: 5, evaluated_tokens: 5 };
+  expect(layOut([small, item(2, "b")], 800).lanes.map(({ most }) => most)).toEqual([18_432, 10]);
+});
+
+test("a restart of the proxy is a gap of its own", () => {
+  const before = { ...item(-1, "a", 0), earlier: true as const };
+  const { gaps, restarts, bars } = layOut([before, item(1, "a", 1)], 800);
+  expect(gaps).toEqual([]);
+  expect(restarts[0]).toBeWithin(bars[0]!.x, bars[1]!.x);
+});
+
+test("a bar is found from where the pointer is", () => {
+  const layout = layOut([item(1, "a"), item(2, "b"), item(3, "a")], 800);
+  const at = (lane: number, x: number): number | undefined => barAt(layout, lane, x, 6)?.item.id;
+  expect([at(1, 3), at(1, 22), at(0, 22), at(0, 47), at(1, 50)]).toEqual([1, 1, 2, undefined, 3]);
+});
+
 test("without requests the picture is empty", () => {
   expect(layOut([], 800)).toEqual({
     lanes: [],
     bars: [],
     ticks: [],
     gaps: [],
+    restarts: [],
+    older: 0,
     width: 800,
     step: 18,
-    most: 1,
   });
 });
 
@@ -88,6 +128,11 @@ describe("the parts of a bar", () => {
     },
     { name: "no figures", item: BARE, want: [] },
     { name: "cached tokens not reported", item: { ...BARE, prompt_tokens: 50 }, want: [["unknown", 50]] },
+    {
+      name: "a client that left",
+      item: { ...BARE, outcome: "client_gone", abandoned_tokens: 70 },
+      want: [["left", 70]],
+    },
     { name: "waiting, nothing known", item: RUNNING, want: [] },
     {
       name: "prefilling, with an end in sight",

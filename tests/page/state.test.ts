@@ -1,17 +1,26 @@
 import { expect, test } from "bun:test";
 import type { Snapshot } from "../../src/page/events.ts";
-import { EMPTY, withRequest, withRunning, withSnapshot, withWarmUps } from "../../src/page/state.ts";
+import {
+  EMPTY,
+  withRequest,
+  withRunning,
+  withServer,
+  withSnapshot,
+  withWarmUps,
+} from "../../src/page/state.ts";
 import { stats, totalsView } from "../../src/report/stats.ts";
 import { Totals } from "../../src/report/totals.ts";
 import { WarmTotals } from "../../src/warm/totals.ts";
 import { FULL } from "../report/records.ts";
 
+const SERVER = { state: "ready", since: FULL.time } as const;
 const totals = new Totals();
 
 function snapshot(startedAt: number, ids: readonly number[]): Snapshot {
   const records = ids.map((id) => ({ ...FULL, id }));
   const made = stats({
     startedAt: new Date(startedAt),
+    server: SERVER,
     totals,
     failures: { count: 0 },
     running: [],
@@ -26,9 +35,22 @@ test("after a reconnection older records of the same run stay, in order and once
   expect(after.records.map(({ id }) => id)).toEqual([1, 2, 3, 4]);
 });
 
-test("a new run of the proxy starts with no records", () => {
+test("after a restart of the proxy the records of earlier runs stay, before the new ones and marked", () => {
   const before = withSnapshot(EMPTY, snapshot(1, [1, 2, 3]));
-  expect(withSnapshot(before, snapshot(2, [1])).records.length).toBe(1);
+  const after = withSnapshot(before, snapshot(2, [1]));
+  expect(after.records.map(({ id, earlier = false }) => [id, earlier])).toEqual([
+    [-2, true],
+    [-1, true],
+    [0, true],
+    [1, false],
+  ]);
+  const third = withSnapshot(after, snapshot(3, [1, 2]));
+  expect(third.records.map(({ id }) => id)).toEqual([-3, -2, -1, 0, 1, 2]);
+});
+
+test("the server is that of the last event", () => {
+  const lost = { state: "lost", since: FULL.time, cause: "connection refused" } as const;
+  expect(withServer(withSnapshot(EMPTY, snapshot(1, [])), lost).server).toEqual(lost);
 });
 
 test("requests are in order of arrival, although they end in a different order", () => {

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import { roundUp } from "../../src/page/chart.ts";
-import { shareTrend, speedTrend } from "../../src/page/trend.ts";
+import { shareTrend } from "../../src/page/trend.ts";
 import { BARE, FULL } from "../report/records.ts";
 
 test("the line of the share is weighted by tokens: a side request hardly moves it", () => {
@@ -14,17 +13,5 @@ test("the line of the share is weighted by tokens: a side request hardly moves i
 test("requests without a value leave a gap", () => {
   const { points } = shareTrend([FULL, BARE, FULL, BARE, FULL]);
   expect(points.map(({ x }) => x)).toEqual([0, 0.5, 1]);
-  expect(speedTrend([BARE, BARE])).toEqual({ points: [], line: [] });
-});
-
-test("the line of the speed is the median of the last requests", () => {
-  const speeds = [100, 100, 900, 100, 100].map((evaluated_tokens_per_second) => ({
-    ...FULL,
-    evaluated_tokens_per_second,
-  }));
-  expect(speedTrend(speeds).line.at(-1)!.y).toBe(100);
-});
-
-test("a scale ends at a round number", () => {
-  expect([0, 1, 3, 7, 10, 999, 1001].map(roundUp)).toEqual([1, 1, 5, 10, 10, 1000, 2000]);
+  expect(shareTrend([BARE, BARE])).toEqual({ points: [], line: [] });
 });

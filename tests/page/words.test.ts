@@ -1,6 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { duration, grouped } from "../../src/format/numbers.ts";
-import { ending, factsOf, isFailed, milliseconds, sentence } from "../../src/page/words.ts";
+import {
+  ending,
+  factsOf,
+  isFailed,
+  milliseconds,
+  phasesOf,
+  sentence,
+  tickTexts,
+} from "../../src/page/words.ts";
 import { BARE, FULL } from "../report/records.ts";
 
 test("everything that is known about a request, and nothing else", () => {
@@ -16,7 +24,7 @@ test("everything that is known about a request, and nothing else", () => {
     model: "claude-sonnet-4-5",
     status: "200",
   });
-  expect(Object.fromEntries(factsOf(BARE))).toEqual({ total: "2.0 ms", status: "upstream unreachable" });
+  expect(Object.fromEntries(factsOf(BARE))).toEqual({ total: "2.0 ms", status: "unreachable" });
 });
 
 test("a cause with its price, and short where the request ended", () => {
@@ -30,7 +38,7 @@ test("a cause with its price, and short where the request ended", () => {
     text,
   } as const;
   expect(Object.fromEntries(factsOf({ ...FULL, cause }))).toMatchObject({
-    status: "200, tools +1: WebFetch",
+    status: "tools +1: WebFetch",
     cause: `likely: ${text} (about ${grouped(2_040)} tokens, ${duration(2)})`,
   });
 });
@@ -47,16 +55,16 @@ describe("ends", () => {
     {
       name: "the client has gone",
       record: { ...FULL, outcome: "client_gone" },
-      words: "200, client gone",
+      words: "client left after 3.2 s",
       failed: false,
     },
-    { name: "broken", record: { ...FULL, outcome: "broken" }, words: "200, connection broken", failed: true },
-    { name: "unreachable", record: BARE, words: "upstream unreachable", failed: true },
+    { name: "broken", record: { ...FULL, outcome: "broken" }, words: "connection broken", failed: true },
+    { name: "unreachable", record: BARE, words: "unreachable", failed: true },
     { name: "a bad status", record: { ...FULL, status: 500 }, words: "500", failed: true },
     {
       name: "an error event in the stream",
       record: { ...FULL, error_type: "overloaded_error" },
-      words: "200, overloaded_error",
+      words: "overloaded_error",
       failed: true,
     },
   ];
@@ -69,4 +77,16 @@ test("short times have more decimals", () => {
   expect([0.24, 9.94, 12.4, 999, 1500, 61_000].map(milliseconds)).toEqual([
     ...["0.2 ms", "9.9 ms", "12 ms", "999 ms", "1.5 s", "1 min 1 s"],
   ]);
+});
+
+test("the parts of a request's time, what is left being the prefill", () => {
+  const record = { ...FULL, total_ms: 1000.2, queued_ms: 300, answering_ms: 500 };
+  expect(phasesOf(record)).toEqual({ queued: 300, prefill: 200, answering: 500 });
+  expect(phasesOf(BARE)).toEqual({ queued: 0, prefill: 2, answering: 0 });
+});
+
+test("times of an axis differ: seconds where minutes would be the same, and equal ones once", () => {
+  const at = (seconds: number): string => new Date(Date.UTC(2026, 0, 1, 9, 0, seconds)).toISOString();
+  expect(tickTexts([at(0), at(60)]).map((text) => text.length)).toEqual([5, 5]);
+  expect(tickTexts([at(0), at(20), at(20)]).map((text) => text.length)).toEqual([8, 8, 0]);
 });

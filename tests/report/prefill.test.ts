@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { type Moments, measurePrefill, type Prefill } from "../../src/report/prefill.ts";
+import {
+  type Moments,
+  measurePhases,
+  measurePrefill,
+  type Phases,
+  type Prefill,
+} from "../../src/report/prefill.ts";
 import type { Usage } from "../../src/usage/usage.ts";
 
 describe("the duration of a prefill", () => {
@@ -41,5 +47,42 @@ describe("the duration of a prefill", () => {
   ];
   for (const { name, usage, moments, want } of cases) {
     test(name, () => expect(measurePrefill(usage, moments)).toEqual(want));
+  }
+});
+
+describe("where the time of a request went", () => {
+  const moments: Moments = { arrived: 0, sent: 1, answered: 1001, firstToken: 3001 };
+  const cases: { name: string; usage: Usage; moments: Moments; end: number; want: Phases }[] = [
+    {
+      name: "headers before the first token end the wait for a slot",
+      ...{ usage: {}, moments, end: 4001, want: { queued_ms: 1000, answering_ms: 1000 } },
+    },
+    {
+      name: "the server's own prefill time leaves the wait for a slot",
+      ...{ usage: { prompt_ms: 500 }, moments, end: 4001, want: { queued_ms: 2500, answering_ms: 1000 } },
+    },
+    {
+      name: "headers with the first token: the wait for a slot is unknown",
+      ...{ usage: {}, moments: { ...moments, answered: 3000 }, end: 4001, want: { answering_ms: 1000 } },
+    },
+    {
+      name: "a JSON answer with the server's own prefill time",
+      ...{ usage: { prompt_ms: 500 }, moments: { arrived: 0, sent: 1, answered: 900 }, end: 901 },
+      want: { answering_ms: 400 },
+    },
+    {
+      name: "a client that left during the prefill",
+      ...{
+        usage: {},
+        moments: { arrived: 0, sent: 1, answered: 1001 },
+        end: 2001,
+        want: { queued_ms: 1000 },
+      },
+    },
+    { name: "never answered", usage: {}, moments: { arrived: 0, sent: 1 }, end: 9, want: {} },
+    { name: "never sent", usage: {}, moments: { arrived: 0 }, end: 9, want: {} },
+  ];
+  for (const { name, usage, moments, end, want } of cases) {
+    test(name, () => expect(measurePhases(usage, moments, end)).toEqual(want));
   }
 });

@@ -36,7 +36,7 @@ interface Polling {
 /** A poll of a server whose slots are given call by call; `told` holds what it reports, `asked` counts the questions. */
 function polling(
   answers: (call: number) => Response,
-  settings: { readonly wanted?: boolean; readonly restMs?: number } = {},
+  settings: { readonly wanted?: boolean; readonly restMs?: number; readonly windowMs?: number } = {},
 ): Polling {
   let calls = 0;
   server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => answers(calls++) });
@@ -48,7 +48,7 @@ function polling(
   poll = new ProgressPoll({
     ...{ upstream, sizes, failures },
     wanted: () => settings.wanted ?? true,
-    ...{ patienceMs: 1, intervalMs: 5, restMs: settings.restMs ?? 5 },
+    ...{ patienceMs: 1, intervalMs: 5, restMs: settings.restMs ?? 5, windowMs: settings.windowMs ?? 10_000 },
     progressed({ id }, progress) {
       told.push({ id, progress });
       wake?.();
@@ -165,4 +165,24 @@ test("the guess of a prompt's length prefers its own conversation", () => {
   sizes.ended({ ...ended, session: "t", prompt_tokens: 250 });
   expect(sizes.guess({ ...request(3), agent: "main" })).toBe(20_000);
   expect(sizes.guess({ ...request(3), agent: "subagent", agent_id: "new" })).toBe(10_000);
+});
+
+test("the speed is that of the last seconds: a prefill gets slower as the prompt grows", async () => {
+  const evaluated = (call: number): number => (call < 40 ? call * 1000 : 40_000 + (call - 40) * 10);
+  const slots = (call: number): Response =>
+    Response.json([
+      {
+        ...{ is_processing: true, id_task: 1 },
+        ...{ n_prompt_tokens_cache: 0, n_prompt_tokens_processed: evaluated(call) },
+      },
+    ]);
+  const { poll, next } = polling(slots, { windowMs: 50 });
+  poll.sent(request(1));
+  const speeds: number[] = [];
+  for (let done = 0; done < 40_400; ) {
+    const { progress } = await next();
+    done = progress.done_tokens;
+    speeds.push(progress.evaluated_tokens_per_second ?? 0);
+  }
+  expect(speeds.at(-1)!).toBeLessThan(speeds[30]! / 10);
 });

@@ -204,3 +204,19 @@ test("the ring keeps the last records, oldest first", () => {
   for (let id = 1; id <= 5; id++) ring.add({ ...BARE, id });
   expect(ring.list().map(({ id }) => id)).toEqual([3, 4, 5]);
 });
+
+test("the tokens of a long answer are told about once a second", async () => {
+  const told: [id: number, tokens: number][] = [];
+  const recorder = new Recorder(new Failures());
+  recorder.listen({ generated: ({ id }, tokens) => void told.push([id, tokens]) });
+  const observation = recorder.begin(request());
+  observation.sent();
+  observation.answered(200, SSE);
+  for (const chunk of [START, TEXT, TEXT, TEXT]) observation.chunk(chunk);
+  recorder.flush();
+  expect(told).toEqual([]);
+  await Bun.sleep(1_010);
+  observation.chunk(TEXT);
+  recorder.flush();
+  expect(told).toEqual([[1, 3]]);
+});

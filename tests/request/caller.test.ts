@@ -41,6 +41,18 @@ describe("who sent a request", () => {
       tools: 14,
       want: { agent: "main" },
     },
+    {
+      name: "the class that Claude Code sends counts more than the number of tools",
+      headers: { "user-agent": "claude-cli/2.1.332", "x-claude-code-request-class": "auxiliary" },
+      tools: 14,
+      want: { agent: "side" },
+    },
+    {
+      name: "a class that is none",
+      headers: { "user-agent": "claude-cli/2.1.332", "x-claude-code-request-class": "constructor" },
+      tools: 14,
+      want: { agent: "main" },
+    },
     { name: "another client", headers: { "user-agent": "curl/8.5.0" }, tools: 14, want: {} },
     { name: "nothing at all", headers: {}, want: {} },
     {

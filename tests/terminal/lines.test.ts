@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { Listener } from "../../src/report/listener.ts";
+import type { RequestRecord } from "../../src/report/record.ts";
 import type { Progress, Running } from "../../src/report/running.ts";
 import { type LinesSettings, RequestLines } from "../../src/terminal/lines.ts";
 import { createLog } from "../../src/terminal/log.ts";
@@ -16,12 +16,14 @@ const PREFILL = {
   seconds_left_estimate: 20,
 };
 
+const NOW = Date.parse(FULL.time) + 42_000;
+
 interface Setting extends Partial<LinesSettings> {
   readonly isTerminal?: boolean;
 }
 
 function lines({ isTerminal = false, ...settings }: Setting): {
-  lines: Required<Pick<Listener, "rewritten" | "ended" | "running">>;
+  lines: RequestLines;
   written: string[];
   screen: Screen;
 } {
@@ -47,7 +49,7 @@ test("a file has the column names once, a terminal has them again and again", ()
   ] as const) {
     const { lines: report, written } = lines({ isTerminal });
     for (let i = 0; i < 50; i++) report.ended(FULL);
-    expect(written.filter((line) => line.includes("prompt cached")).length).toBe(want);
+    expect(written.filter((line) => /prompt .*evaluated/.test(line)).length).toBe(want);
     expect(written.length).toBe(50 + want);
   }
 });
@@ -98,7 +100,7 @@ describe("what was changed in a body", () => {
   const change = { before: 800, after: 780, notes: ["billing header made constant", "tools moved: A, B"] };
 
   test("is one line, only with --verbose and without --quiet", () => {
-    const line = "POST /v1/messages: 800 to 780 bytes; billing header made constant; tools moved: A, B\n";
+    const line = "POST /v1/messages: billing header made constant; tools moved: A, B (800 to 780 bytes)\n";
     for (const [verbose, quiet, want] of [
       [true, false, [line]],
       [false, false, []],
@@ -113,7 +115,7 @@ describe("what was changed in a body", () => {
   test("without a change it says so", () => {
     const { lines: report, written } = lines({ verbose: true });
     report.rewritten(client, { before: 9, after: 9, notes: [] });
-    expect(written).toEqual(["POST /v1/messages: 9 bytes; nothing to change\n"]);
+    expect(written).toEqual(["POST /v1/messages: nothing to change (9 bytes)\n"]);
   });
 
   test("cannot forge a line or send an escape sequence, in text and in JSON", () => {
@@ -124,6 +126,119 @@ describe("what was changed in a body", () => {
       expect(written.length).toBe(1);
       expect(written[0]!.trimEnd()).not.toMatch(/[\p{Cc}\u2028\u202e]/u);
     }
+  });
+});
+
+test("what was changed in a request continues its row", () => {
+  const { lines: report, written } = lines({ verbose: true });
+  const client = { method: "POST", path: "/v1/messages", endpoint: undefined, arrivedAt: 0 };
+  report.rewritten(client, { before: 9, after: 9, notes: ["header"] }, 3);
+  report.rewritten(client, { before: 8, after: 7, notes: ["1 system turn", "10 tools moved"] }, FULL.id);
+  report.ended(FULL);
+  expect(written.slice(2)).toEqual(["         └ a1b2 1 system turn; 10 tools moved (8 to 7 bytes)\n"]);
+});
+
+test("a long change is wrapped on a terminal and is one line in a file", () => {
+  const client = { method: "POST", path: "/v1/messages", endpoint: undefined, arrivedAt: 0 };
+  const change = { before: 9, after: 9, notes: ["one tool moved: Name ".repeat(8)] };
+  for (const isTerminal of [true, false]) {
+    const { lines: report, screen } = lines({ verbose: true, isTerminal });
+    report.rewritten(client, change, FULL.id);
+    report.ended(FULL);
+    const rows = screen.text.split("\n").slice(2);
+    expect(rows.length > 1).toBe(isTerminal);
+    if (isTerminal) expect(Math.max(...rows.map((row) => row.length))).toBeLessThan(80);
+  }
+});
+
+test("in JSON, what was changed is an event with fields and the request's id", () => {
+  const { lines: report, written } = lines({ verbose: true, logFormat: "json" });
+  const client = { method: "POST", path: "/v1/messages", endpoint: undefined, arrivedAt: 0 };
+  report.rewritten(client, { before: 8, after: 7, notes: ["header"] }, 3);
+  expect(JSON.parse(written[0]!)).toEqual({
+    event: "body",
+    time: expect.any(String),
+    ...{ id: 3, method: "POST", path: "/v1/messages", bytes_before: 8, bytes_after: 7, notes: ["header"] },
+  });
+});
+
+test("the model is named when it changes, by sender", () => {
+  const { lines: report, written } = lines({});
+  const side = { ...FULL, agent: "side" as const, model: "claude-haiku" };
+  for (const record of [FULL, side, FULL, side, { ...FULL, model: "other" }]) report.ended(record);
+  expect(written.slice(1).map((line) => line.trimEnd().split("3.21s")[1])).toEqual([
+    ...[" sonnet-4-5", " haiku", "", "", " other"],
+  ]);
+});
+
+describe("failures that repeat", () => {
+  const at = (seconds: number, id: number): RequestRecord => {
+    return { ...BARE, id, time: new Date(Date.parse(BARE.time) + seconds * 1000).toISOString() };
+  };
+
+  test("are folded into one line", () => {
+    const { lines: report, written } = lines({});
+    for (const [seconds, id] of [0, 3, 8, 17].entries()) report.ended(at(id, seconds));
+    expect(written.length).toBe(2);
+    report.ended(FULL);
+    expect(written[2]).toBe("         └ unreachable × 4 in 17 s\n");
+    expect(written.length).toBe(4);
+  });
+
+  test("are counted in the status line of a terminal, which goes away with the summary", () => {
+    const { lines: report, screen } = lines({ isTerminal: true });
+    for (const seconds of [0, 2, 5]) {
+      report.ended(at(seconds, seconds));
+      report.running([]);
+    }
+    expect(screen.text).toEndWith("\nunreachable × 3 in 5 s");
+    report.flush();
+    expect(screen.text).toEndWith("\n         └ unreachable × 3 in 5 s");
+  });
+
+  test("of another session are not", () => {
+    const { lines: report, written } = lines({});
+    report.ended(at(0, 1));
+    report.ended({ ...at(1, 2), session: "other" });
+    expect(written.length).toBe(3);
+  });
+
+  test("are written before the end, and about once a minute", () => {
+    const { lines: report, written } = lines({});
+    for (const seconds of [0, 30, 60, 61, 90]) report.ended(at(seconds, seconds));
+    report.flush();
+    report.flush();
+    expect(written.slice(2)).toEqual([
+      "         └ unreachable × 3 in 60 s\n".replace("60 s", "1 min 0 s"),
+      "         └ unreachable × 3 in 30 s\n",
+    ]);
+  });
+});
+
+describe("a change of the server", () => {
+  const ready = { state: "ready", since: FULL.time, build: "b10434", model: "Qwen3", slots: 1 } as const;
+  const lost = { state: "lost", since: FULL.time, cause: "connection refused" } as const;
+
+  test("is one line", () => {
+    const { lines: report, written } = lines({});
+    report.server(lost);
+    report.server(ready);
+    expect(written[0]).toBe("warning: the upstream does not answer (connection refused); requests get 502\n");
+    expect(written[1]).toMatch(/^\d\d:\d\d:\d\d llama-server b10434, Qwen3 is ready\n$/);
+    expect(written[2]).toBe("         └ 1 slot\n");
+  });
+
+  test("is an event in JSON", () => {
+    const { lines: report, written } = lines({ logFormat: "json" });
+    report.server(ready);
+    expect(JSON.parse(written[0]!)).toMatchObject({ event: "upstream", ...ready });
+  });
+
+  test("quiet has the loss only", () => {
+    const { lines: report, written } = lines({ quiet: true });
+    report.server(ready);
+    report.server(lost);
+    expect(written.length).toBe(1);
   });
 });
 
@@ -155,7 +270,36 @@ test("the progress line is redrawn, stays below the other lines and disappears",
 
 test("the progress line never reaches the edge, where it would wrap", () => {
   for (const columns of [20, 40, 80]) {
-    expect(formatProgress([PREFILL, PREFILL], columns)!.length).toBeLessThan(columns);
+    expect(formatProgress(waiting(PREFILL, PREFILL), columns, NOW)!.length).toBeLessThan(columns);
   }
-  expect(formatProgress([PREFILL, PREFILL], 120)).toEndWith(", 1 more");
+  expect(formatProgress(waiting(PREFILL, PREFILL), 120, NOW)).toEndWith(" · 1 more");
+});
+
+describe("the progress line", () => {
+  const at = (seconds: number): string => new Date(NOW - seconds * 1000).toISOString();
+  const waits = {
+    ...{ id: 1, time: at(42), endpoint: "/v1/messages", session: FULL.session!, state: "waiting" as const },
+  };
+  const cases: [name: string, requests: readonly Running[], want: string | undefined][] = [
+    ["a new request", [{ ...waits, time: at(1) }], undefined],
+    ["a request that waits", [waits], "a1b2 waiting 42 s"],
+    [
+      "a request that waits for another one",
+      [
+        { ...waits, id: 2, session: "c3d4", after: 1 },
+        { ...waits, state: "answering", time: at(1) },
+      ],
+      "c3d4 waiting 42 s, after a1b2 · 1 more",
+    ],
+    ["a prefill", [{ ...waits, progress: { done_tokens: 9, cached_tokens: 1 } }], "a1b2 prefill 9 tokens"],
+    ["an answer", [{ ...waits, state: "answering", answering_since: at(20) }], "a1b2 answering 20 s"],
+    [
+      "an answer with tokens",
+      [{ ...waits, state: "answering", answering_since: at(20), output_tokens: 310 }],
+      "a1b2 answering 20 s, 310 tokens",
+    ],
+  ];
+  test.each(cases)("of %s", (_, requests, want) =>
+    expect(formatProgress(requests, 80, NOW)).toBe(want as string),
+  );
 });

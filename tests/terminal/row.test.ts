@@ -1,91 +1,81 @@
 import { describe, expect, test } from "bun:test";
 import { stripVTControlCharacters } from "node:util";
+import type { RequestRecord } from "../../src/report/record.ts";
 import { formatHeader, formatJson, formatRecord, formatSeconds } from "../../src/terminal/row.ts";
 import { BARE, FULL } from "../report/records.ts";
 
 const NARROW = { columns: 80, color: false };
 const WIDE = { columns: 120, color: false };
 
-test("a row has every figure and fits into 80 columns", () => {
-  const line = formatRecord(FULL, NARROW);
-  expect(line.slice(8)).toBe(" a1b2 main sonnet…  18432  18100    332  98% 0.41s  830   212 3.21s 200");
-  expect(line).toMatch(/^\d\d:\d\d:\d\d /);
-});
-
-test("so do the largest figures", () => {
-  const large = {
-    ...FULL,
-    ...{
-      agent: "subagent" as const,
-      prompt_tokens: 262_144,
-      cached_tokens: 999_999,
-      evaluated_tokens: 262_144,
-    },
-    ...{
-      first_token_ms: 3_599_999,
-      evaluated_tokens_per_second: 123_456,
-      output_tokens: 99_999,
-      total_ms: 3.5e9,
-    },
-  };
-  for (const record of [large, FULL]) expect(formatRecord(record, NARROW).length).toBeLessThan(80);
-  expect(formatHeader(NARROW).length).toBeLessThan(80);
-});
-
-test("figures are below their column names", () => {
+test("a wide row has every figure, below its column's name", () => {
   const header = formatHeader(WIDE);
   const line = formatRecord(FULL, WIDE);
+  expect(line.slice(8)).toBe(" a1b2    main  18432  18100       332   98%       0.41s      830    212 3.21s");
+  expect(line).toMatch(/^\d\d:\d\d:\d\d /);
   for (const [title, figure] of [
     ["prompt", "18432"],
     ["cached", "18100"],
-    ["eval", "332"],
-    ["hit", "98%"],
-    ["out", "212"],
+    ["evaluated", "332"],
+    ["share", "98%"],
+    ["first token", "0.41s"],
+    ["tokens/s", "830"],
+    ["output", "212"],
+    ["total", "3.21s"],
   ]) {
-    const end = header.indexOf(` ${title} `) + title!.length + 1;
+    const end = header.indexOf(title!) + title!.length;
     expect({ title, figure: line.slice(0, end).split(" ").at(-1) }).toEqual({ title, figure });
   }
 });
 
-test("unknown values are empty, never 0", () => {
-  expect(formatRecord(BARE, WIDE).slice(8).replace(/ +/g, " ")).toBe(
-    " /v1/chat/completions 0.00s unreachable",
-  );
-});
-
-test("what went wrong follows the status", () => {
-  const cut = { ...FULL, outcome: "broken" as const };
-  expect(formatRecord(cut, NARROW)).toEndWith(" 200 broken");
-  const overflow = {
-    ...BARE,
-    outcome: "complete" as const,
-    status: 400,
-    error_type: "exceed_context_size_error",
+test("a narrow terminal has fewer columns, and no line reaches its edge", () => {
+  const large = {
+    ...FULL,
+    ...{ agent: "subagent" as const, prompt_tokens: 262_144, cached_tokens: 999_999 },
+    ...{ evaluated_tokens: 262_144, first_token_ms: 3_599_999, output_tokens: 99_999, total_ms: 3.5e9 },
   };
-  expect(formatRecord(overflow, NARROW)).toEndWith(" 400 exceed_context_size_error");
-});
-
-test("a row with a failure fits into 80 columns and loses nothing", () => {
-  const ends = [
-    { ...FULL, outcome: "client_gone" as const },
-    { ...FULL, outcome: "broken" as const },
-    { ...BARE, outcome: "unreachable" as const },
-    { ...BARE, model: "claude-opus-4-8", status: 400, error_type: "exceed_context_size_error" },
-    { ...FULL, error_type: "overloaded_error" },
-  ];
-  for (const record of ends) {
-    const [line, wide] = [formatRecord(record, NARROW), formatRecord(record, WIDE)];
-    const words = (text: string) => text.replace(/^\S+ |\S+…|claude-\S+|\/v1\S+/g, "").split(/ +/);
-    expect(words(line)).toEqual(words(wide));
-    if (record.outcome !== "complete" || record.status === 400) expect(line.length).toBeLessThan(80);
+  for (let columns = 30; columns <= 130; columns++) {
+    const style = { columns, color: false };
+    expect(formatHeader(style).length).toBeLessThan(columns);
+    for (const record of [large, FULL, BARE, { ...FULL, outcome: "broken" as const }])
+      expect(formatRecord(record, style, "a remark about it").length).toBeLessThan(columns);
   }
+  expect(formatHeader({ columns: 80, color: false })).toBe(
+    "time     session from prompt evaluated share first token total",
+  );
+  expect(formatHeader({ columns: 60, color: false })).toBe("time     prompt evaluated share first token");
 });
 
-test("only a shortened name has an ellipsis", () => {
-  const named = (model: string) => formatRecord({ ...FULL, model }, WIDE).slice(19, 44);
-  expect(named("claude-sonnet-4-5-20250929")).toBe("sonnet-4-5-20250929      ");
-  expect(named("claude-opus-4-8")).toBe("claude-opus-4-8          ");
-  expect(named("a-model-of-a-long-name-indeed")).toBe("a-model-of-a-long-name-… ");
+test("unknown values are empty, never 0", () => {
+  expect(formatRecord(BARE, WIDE).slice(8).replace(/ +/g, " ")).toBe(" 0.00s unreachable");
+});
+
+describe("the note says what went wrong", () => {
+  const overflow = { outcome: "complete" as const, status: 400, error_type: "exceed_context_size_error" };
+  const cases: [record: RequestRecord, note: string][] = [
+    [{ ...FULL, outcome: "broken" }, "connection broken"],
+    [{ ...BARE, outcome: "unreachable" }, "unreachable"],
+    [{ ...BARE, ...overflow }, "400 prompt too long"],
+    [
+      { ...BARE, ...overflow, refused_prompt_tokens: 33_150, context_tokens: 16_384 },
+      "400 prompt 33 150 > 16 384 context",
+    ],
+    [{ ...BARE, outcome: "complete", status: 503 }, "503 loading"],
+    [{ ...FULL, status: 200, error_type: "overloaded_error" }, "overloaded_error"],
+    [{ ...BARE, outcome: "complete", status: 500, error_type: "api_error" }, "500 api_error"],
+    [{ ...BARE, outcome: "client_gone", total_ms: 99_000 }, "client left after 1 min 39 s"],
+  ];
+  test.each(cases)("%#", (record, note) => {
+    for (const style of [NARROW, WIDE]) expect(formatRecord(record, style, "remark")).toEndWith(` ${note}`);
+  });
+});
+
+test("an answered request has no note but the remark", () => {
+  expect(formatRecord(FULL, WIDE, "sonnet-4-5")).toEndWith(" 3.21s sonnet-4-5");
+});
+
+test("a client that left has its cost in the row", () => {
+  const left = { ...BARE, outcome: "client_gone" as const, abandoned_tokens: 28_672 };
+  expect(formatRecord(left, NARROW)).toContain(" 28672 ");
 });
 
 test("color adds only escape sequences", () => {
@@ -101,7 +91,7 @@ test("a lost cache is red, a low share of a short prompt is not", () => {
     { ...FULL, cached_tokens: 3, evaluated_tokens: 18_429 },
     { ...NARROW, color: true },
   );
-  expect(lost).toContain("\u001b[31m  0%");
+  expect(lost).toContain("\u001b[31m   0%");
   const short = formatRecord(
     { ...FULL, prompt_tokens: 9, cached_tokens: 3, evaluated_tokens: 6 },
     { ...NARROW, color: true },
@@ -137,14 +127,4 @@ describe("a duration has at most five characters", () => {
     [60_000, "17h"],
   ];
   test.each(cases)("%p seconds", (seconds, want) => expect(formatSeconds(seconds)).toBe(want));
-});
-
-test("a row ends with the short form of its cause", () => {
-  const cause = { id: "tools_added", certain: true, tokens: 900 } as const;
-  const text = "tools +1: WebFetch; ENABLE_TOOL_SEARCH=false sends all tools up front";
-  expect(formatRecord({ ...FULL, cause: { ...cause, text } }, NARROW)).toEndWith(" 200 tools +1: WebFetch");
-  const long = `tools +9: ${"Tool, ".repeat(20)}`;
-  expect(formatRecord({ ...FULL, cause: { ...cause, text: long } }, NARROW)).toEndWith(
-    `${long.slice(0, 47)}…`,
-  );
 });

@@ -33,11 +33,39 @@ test("the run in a few lines", () => {
     "  warm turns 100.0 % cached",
     "  cached     18 100 tokens (49.0 %)",
     "  evaluated  18 764 tokens",
-    "  saved      about 22 s of prefill (estimate: cached ÷ 830 evaluated tokens/s)",
+    "  saved      about 22 s of prefill (estimate: cached ÷ 830 tokens/s)",
+    "  failed     1 unreachable",
+    "  time       prefill 6.4 s",
     "  costliest",
     "    TIME a1b2 subagent, 18 432 evaluated of 18 432 tokens, first token 22.3s",
     "    TIME a1b2 main, 332 evaluated of 18 432 tokens, first token 0.41s",
   ]);
+});
+
+test("what failed, what a client that left has cost, and where the time went", () => {
+  const bare = { ...BARE, outcome: "complete" as const };
+  const summary = summaryOf([
+    { ...FULL, total_ms: 20_000, queued_ms: 2_000, answering_ms: 8_000 },
+    ...Array.from({ length: 9 }, () => BARE),
+    { ...BARE, outcome: "broken" },
+    { ...BARE, outcome: "client_gone", total_ms: 99_000, abandoned_tokens: 28_672 },
+    { ...bare, status: 400, error_type: "exceed_context_size_error" },
+    { ...bare, status: 503 },
+    { ...bare, status: 500 },
+  ]);
+  expect(summary).toContain(
+    "  failed     14: 9 unreachable, 1 broken, 1 left after 1 min 39 s, 1 too long, 1 while loading, 1 refused with an error\n",
+  );
+  expect(summary).toContain("  abandoned  28 672 tokens evaluated for clients that left\n");
+  expect(summary).toContain("  time       queued 2 s, prefill 1 min 49 s, answering 8 s\n");
+  expect(summary).toMatch(/costliest\n.*28 672 evaluated, client left after 1 min 39 s\n/);
+});
+
+test("one is not many", () => {
+  const one = { ...FULL, prompt_tokens: 1, cached_tokens: 1, evaluated_tokens: 0 };
+  expect(summaryOf([one])).toContain(
+    "1 request, 1 prompt token\n  warm turns 100.0 % cached\n  cached     1 token (100.0 %)\n",
+  );
 });
 
 test("warm turns are apart from cold starts, and every cause has its cost, most costly first", () => {
@@ -87,7 +115,9 @@ test("too few tokens give no speed", () => {
 });
 
 test("without reported tokens there are no figures", () => {
-  expect(summaryOf([BARE])).toBe("1 request; no answer reported its prompt tokens");
+  expect(summaryOf([BARE])).toBe(
+    "1 request; no answer reported its prompt tokens\n  failed     1 unreachable",
+  );
 });
 
 test("a run without requests has no summary", () => {

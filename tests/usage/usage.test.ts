@@ -108,8 +108,16 @@ const cases: { name: string; type: string; body: string; want: Usage }[] = [
   {
     name: "an error's type, not its message",
     type: JSON_TYPE,
-    body: JSON.stringify({ error: { code: 400, type: "exceed_context_size_error", message: "secret" } }),
-    want: { error_type: "exceed_context_size_error" },
+    body: JSON.stringify({
+      error: {
+        ...{ code: 400, type: "exceed_context_size_error", message: "secret" },
+        ...{ n_prompt_tokens: 33_150, n_ctx: 16_384 },
+      },
+    }),
+    want: {
+      error_type: "exceed_context_size_error",
+      ...{ refused_prompt_tokens: 33_150, context_tokens: 16_384 },
+    },
   },
   {
     name: "an error inside a stream",

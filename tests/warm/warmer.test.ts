@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CONVERSATION_HEADER } from "../../src/request/conversation.ts";
 import { Upstream } from "../../src/upstream/upstream.ts";
 import { Heads } from "../../src/warm/heads.ts";
 import type { WarmUp, WarmUpResult } from "../../src/warm/listener.ts";
@@ -47,7 +48,7 @@ function start({ heads = undefined as Heads | undefined } = {}) {
   stack.defer(() => warmer.close());
   const proxy = proxyTo(llama.origin, { upstream, observer: warmer, repair: repairing });
   stack.use(proxy);
-  return { url: proxy.url, ended, warmer };
+  return { url: proxy.url, ended, warmer, upstream };
 }
 
 /** The facts that the real repairs read. */
@@ -339,6 +340,34 @@ describe("the server", () => {
   });
 });
 
+describe("several servers after a balancer", () => {
+  test("a warm-up goes to the server of its conversation", async () => {
+    const { url } = start();
+    const answered = say(url);
+    const real = await llama.next();
+    real.answer();
+    await answered;
+    const key = real.headers.get(CONVERSATION_HEADER);
+    expect(key).toBeString();
+    expect((await warmUp()).headers.get(CONVERSATION_HEADER)).toBe(key);
+  });
+
+  test("only the latest conversation is warmed: the slots are those of one server", async () => {
+    const { url, ended, upstream } = start();
+    for (const name of ["one", "two"])
+      upstream.replicas.note(undefined, new Headers({ "x-served-by": name }));
+    const first = say(url, { session: "s1" });
+    const asked = await llama.next();
+    await turn(url, { session: "s2" });
+    asked.answer({ prompt: 100, output: 20 });
+    await first;
+    (await warmUp()).answer();
+    await done(ended);
+    expect(ended).toMatchObject([{ session: "s2" }]);
+    await nothing();
+  });
+});
+
 describe("a long warm-up", () => {
   const call = (id: number) => ({
     role: "assistant",
@@ -355,6 +384,17 @@ describe("a long warm-up", () => {
   /** Renders thinking only after the last user message, as Qwen3.5's does. */
   const dropping: FakeLlama["template"] = (messages) => {
     const last = messages.findLastIndex(({ role }) => role === "user");
+    return messages
+      .map(({ reasoning_content, ...message }: Record<string, unknown>, index) =>
+        JSON.stringify(index > last ? { reasoning_content, ...message } : message),
+      )
+      .join("\n");
+  };
+  /** Renders thinking only after the last answer, as gpt-oss's does. */
+  const droppingAfterAnswer: FakeLlama["template"] = (messages) => {
+    const last = messages.findLastIndex(
+      ({ role, ...message }) => role === "assistant" && !("tool_calls" in message),
+    );
     return messages
       .map(({ reasoning_content, ...message }: Record<string, unknown>, index) =>
         JSON.stringify(index > last ? { reasoning_content, ...message } : message),
@@ -381,6 +421,14 @@ describe("a long warm-up", () => {
     expect(await lengths(3)).toEqual([4, 6, 9]);
     await done(ended);
     expect(ended).toMatchObject([{ outcome: "complete", pieces: 3, evaluated_tokens: 3_000 }]);
+  });
+
+  test("has an answer in each piece where the template looks for one", async () => {
+    llama.template = droppingAfterAnswer;
+    const { url, ended } = start();
+    await turn(url, { messages: LOOP });
+    expect(await lengths(3)).toEqual([5, 7, 9]);
+    await done(ended);
   });
 
   test.each([
@@ -422,7 +470,7 @@ describe("a long warm-up", () => {
       await lengths(3);
       await done(ended, count);
     }
-    expect(llama.questions.filter((path) => path === "/apply-template")).toHaveLength(2);
+    expect(llama.questions.filter((path) => path === "/apply-template")).toHaveLength(3);
   });
 });
 

@@ -100,7 +100,8 @@ test("a histogram's buckets are cumulative", () => {
 
 test("stats.json has the same figures and leaves out unknown ones", () => {
   const failures = { count: 1, last: "Error: no" };
-  const source = { startedAt: new Date(0), failures, running: [], records: [FULL] };
+  const server = { state: "ready", since: FULL.time } as const;
+  const source = { startedAt: new Date(0), server, failures, running: [], records: [FULL] };
   const totals = totalsOf(FULL, BARE);
   totals.refuse(403);
   expect(stats({ ...source, totals }).totals).toEqual({
@@ -109,6 +110,9 @@ test("stats.json has the same figures and leaves out unknown ones", () => {
       { endpoint: "/v1/messages", outcome: "complete", status: 200, count: 1 },
       { endpoint: "/v1/chat/completions", outcome: "unreachable", status: undefined, count: 1 },
     ],
+    failures: [{ kind: "unreachable", count: 1, longest_ms: 2 }],
+    ...{ queued_seconds: 0, prefill_seconds: (3211.33 - 0.2 + 2) / 1000, answering_seconds: 0 },
+    abandoned_tokens: 0,
     refused_by_status: { "403": 1 },
     ...{ prompt_tokens: 18_432, cached_tokens: 18_100, evaluated_tokens: 332, output_tokens: 212 },
     ...{

@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { grouped } from "../../format/numbers.ts";
 import type { Output } from "../../terminal/output.ts";
@@ -14,7 +15,7 @@ import { judge, type SelfTest } from "./self-test/judge.ts";
 import { runSelfTest, SELF_TEST_TOKENS } from "./self-test/self-test.ts";
 import { formatTable } from "./self-test/table.ts";
 
-/** Finds out what keeps the cache from being used. Resolves to 0 when nothing is a problem, else to 1. Writes findings to stdout. */
+/** Finds out what keeps the cache from being used. Resolves to 0 when nothing is a problem, else to 1, and to 130 after Ctrl-C. Writes findings to stdout. */
 export async function doctor(options: DoctorOptions, output: Output): Promise<number> {
   const headers = credentialsOf();
   const observed = await observe(options.upstream, options.port, headers);
@@ -31,10 +32,13 @@ export async function doctor(options: DoctorOptions, output: Output): Promise<nu
       JSON.stringify({ version, upstream: urlOf(options.upstream), findings, self_test: selfTest }, null, 2),
     );
   else console.log(formatCount(findings));
+  if (selfTest?.aborted === INTERRUPTED) return 128 + constants.signals.SIGINT;
   return findings.some(({ status }) => status === "problem") ? 1 : 0;
 }
 
 // --- internal ---
+
+const INTERRUPTED = "interrupted";
 
 function print(findings: readonly Finding[], { json }: DoctorOptions): void {
   if (json) return;
@@ -54,6 +58,8 @@ async function testCache(
     return undefined;
   if (observed.isRouter)
     return skipped("it could make the router load a model", "pass the address of the model's own server");
+  if (observed.proxyAsUpstream)
+    return skipped("another cache-proxy answers", "pass the server's own address");
   if (!facts) return skipped("the server does not say what it is", "pass llama-server's own address");
   if (slots && slots.busy > 0)
     return skipped("the server is busy with a request", "run doctor again when it is idle");
@@ -95,7 +101,7 @@ async function agrees(slots: number): Promise<boolean> {
 
 async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const abort = new AbortController();
-  const stop = () => abort.abort("interrupted");
+  const stop = () => abort.abort(INTERRUPTED);
   process.on("SIGINT", stop);
   try {
     return await work(abort.signal);

@@ -1,4 +1,5 @@
-import { type Address, urlOf } from "../../upstream/address.ts";
+import type { Address } from "../../upstream/address.ts";
+import { ask } from "../../upstream/ask.ts";
 import type { TemplateSeen } from "./observed.ts";
 
 /**
@@ -67,18 +68,12 @@ function shown<T extends string>(
 
 async function applyTemplate(upstream: Address, headers: Headers, body: object): Promise<string | undefined> {
   try {
-    const answer = await fetch(`${urlOf(upstream)}/apply-template`, {
-      method: "POST",
-      headers: [...headers, ["content-type", "application/json"]],
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(5_000),
-      redirect: "manual",
-      keepalive: false,
-      proxy: false,
-    });
-    const { prompt } = (await answer.json()) as { prompt?: unknown };
-    return answer.ok && typeof prompt === "string" ? prompt : undefined;
+    const { json } = await ask(upstream, "/apply-template", AbortSignal.timeout(TIMEOUT_MS), headers, body);
+    const { prompt } = (json ?? {}) as { prompt?: unknown };
+    return typeof prompt === "string" ? prompt : undefined;
   } catch {
     return undefined;
   }
 }
+
+const TIMEOUT_MS = 5_000;

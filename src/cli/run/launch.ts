@@ -73,13 +73,28 @@ function cacheSettings({ version, context }: Known): Record<string, string> {
   return {
     // Otherwise tools that are loaded later change the head of the prompt.
     ...(isAtLeast(version, SINCE.toolSearch) && { ENABLE_TOOL_SEARCH: "false" }),
-    // Otherwise Claude Code takes an unknown model's context for 200 000 tokens, and compacts too late.
-    ...(context !== undefined &&
-      isAtLeast(version, SINCE.contextTokens) && { CLAUDE_CODE_MAX_CONTEXT_TOKENS: String(context) }),
+    ...(isAtLeast(version, SINCE.contextTokens) && contextSettings(context)),
     // The proxy's log then tells main, subagent and auxiliary requests apart.
     ...(isAtLeast(version, SINCE.hintHeaders) && { CLAUDE_CODE_GATEWAY_HINT_HEADERS: "1" }),
   };
 }
+
+/**
+ * Claude Code takes an unknown model's context for 200 000 tokens, and compacts too late. Told the context, it compacts (measured with
+ * 2.1.332) at the context less 13 000 tokens and less the longest answer, of which at most 20 000 count; a shorter longest answer leaves
+ * more of a small context for the work.
+ */
+export function contextSettings(context: number | undefined): Record<string, string> {
+  if (context === undefined || context < LEAST_CONTEXT) return {};
+  return {
+    CLAUDE_CODE_MAX_CONTEXT_TOKENS: String(context),
+    ...(context < ROOMY_CONTEXT && { CLAUDE_CODE_MAX_OUTPUT_TOKENS: "8192" }),
+  };
+}
+
+/** With less, Claude Code would compact in every turn, as its own prompt takes about 20 000 tokens; llama-server's error is then the better sign. */
+export const LEAST_CONTEXT = 49_152;
+const ROOMY_CONTEXT = 100_000;
 
 function isAtLeast(version: string | undefined, least: string): boolean {
   return version !== undefined && Bun.semver.order(version, least) >= 0;

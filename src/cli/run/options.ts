@@ -19,9 +19,11 @@ export interface RunOptions extends Options {
   readonly logFile: string | undefined;
 }
 
+const { forget: _, ...PROXY_ARGS } = ARGS;
+
 /** The flags of the proxy, with a port of its own, and those of `run`. */
 export const RUN_ARGS = {
-  ...ARGS,
+  ...PROXY_ARGS,
   port: { ...ARGS.port, default: "0" },
   wait: { type: "boolean", description: "Wait for llama-server if it does not answer yet" },
   server: {
@@ -59,7 +61,7 @@ export function readRunOptions(
     command,
     server: readServer(flags.server),
     hasUpstream: isGiven(argv, "upstream"),
-    needsOwnProxy: Object.keys(ARGS).some((name) => !SHAREABLE.has(name) && isGiven(argv, name)),
+    needsOwnProxy: Object.keys(PROXY_ARGS).some((name) => !SHAREABLE.has(name) && isGiven(argv, name)),
     wait: flags.wait === true,
     dryRun: flags["dry-run"] === true,
     shell: readShell(flags.shell),

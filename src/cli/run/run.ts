@@ -3,16 +3,17 @@ import { type App, startApp } from "../../app.ts";
 import { foreign } from "../../format/foreign.ts";
 import { createLog } from "../../terminal/log.ts";
 import { Output } from "../../terminal/output.ts";
+import { describeFacts } from "../../terminal/server-line.ts";
 import { type Address, urlOf } from "../../upstream/address.ts";
 import { settles } from "../../upstream/settles.ts";
 import { runningProxy } from "../../web/health.ts";
-import { describeFacts } from "../banner.ts";
 import { ARGS, version } from "../options.ts";
 import { folderOf, listen, refuseItself, surviveStrayErrors } from "../serve.ts";
 import { awaitUpstream, type ReadyServer } from "./await-upstream.ts";
 import { isClaudeCode, readSettings, settingsEnv, versionOf } from "./claude-code.ts";
 import { NOT_EXECUTABLE, NOT_FOUND, runInForeground } from "./command.ts";
 import { credentialsOf } from "./credentials.ts";
+import { Interrupted, Interruption } from "./interruption.ts";
 import { launchClaudeCode, launchOther } from "./launch.ts";
 import { type LogFile, openLog } from "./log-file.ts";
 import type { RunOptions } from "./options.ts";
@@ -26,16 +27,12 @@ import { type Launch, script, shellOf } from "./shell.ts";
 export async function run(options: RunOptions, output: Output): Promise<number> {
   const missing = missingProgram(options.command);
   if (missing !== undefined && !options.dryRun) return refuse(missing, options.command[0]!, output);
-  const server = options.server && !options.dryRun ? await OwnServer.start(options) : undefined;
-  try {
-    const ready = await readyServer(options, server, output);
-    if (options.dryRun) return await print(options, ready, output);
-    const shared = options.needsOwnProxy || server ? undefined : await sharedProxy(options);
-    if (shared !== undefined) return await runWith(shared, options, ready, output);
-    return await runWithOwnProxy(options, ready, server, output);
-  } finally {
-    await server?.stop();
-  }
+  if (options.server && !options.dryRun) return await runWithServer(options, output);
+  const ready = await readyServer(options, output);
+  if (options.dryRun) return await print(options, ready, output);
+  const shared = options.needsOwnProxy ? undefined : await sharedProxy(options);
+  if (shared !== undefined) return await runWith(shared, options, ready, output);
+  return await runWithOwnProxy(options, ready, undefined, output);
 }
 
 // --- internal ---
@@ -60,22 +57,32 @@ function refuse(code: number, program: string, output: Output): number {
   return code;
 }
 
-async function readyServer(
-  options: RunOptions,
-  server: OwnServer | undefined,
-  output: Output,
-): Promise<ReadyServer> {
-  const settings = { headers: credentialsOf(), output };
-  const address = server?.address ?? options.upstream;
-  if (!options.dryRun) {
-    const check = server && (() => server.checkStart());
-    return await awaitUpstream(address, {
-      ...settings,
-      wait: options.wait || server !== undefined,
-      ...(check && { check }),
-    });
+/** Stops the server whatever happens. */
+async function runWithServer(options: RunOptions, output: Output): Promise<number> {
+  const interruption = new Interruption();
+  const server = await OwnServer.start(options);
+  const check = () => {
+    interruption.check();
+    server.checkStart();
+  };
+  try {
+    const settings = { headers: credentialsOf(), output, wait: true, check };
+    const ready = await awaitUpstream(server.address, settings);
+    return await runWithOwnProxy(options, ready, server, output);
+  } catch (error) {
+    if (error instanceof Interrupted) return error.code;
+    throw error;
+  } finally {
+    await server.stop();
+    interruption.close();
   }
-  return await awaitUpstream(address, { ...settings, wait: false }).catch(() => UNKNOWN);
+}
+
+async function readyServer({ upstream, wait, dryRun }: RunOptions, output: Output): Promise<ReadyServer> {
+  const settings = { headers: credentialsOf(), output };
+  if (!dryRun) return await awaitUpstream(upstream, { ...settings, wait });
+  // What the server would say can be left out of what is printed.
+  return await awaitUpstream(upstream, { ...settings, wait: false }).catch(() => UNKNOWN);
 }
 
 const UNKNOWN: ReadyServer = { facts: undefined, status: 0, models: [] };

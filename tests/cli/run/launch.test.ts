@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type Known, launchClaudeCode, launchOther } from "../../../src/cli/run/launch.ts";
+import { contextSettings, type Known, launchClaudeCode, launchOther } from "../../../src/cli/run/launch.ts";
 
 const KNOWN: Known = {
   url: "http://127.0.0.1:9",
@@ -21,6 +21,7 @@ describe("the environment of Claude Code", () => {
       ANTHROPIC_DEFAULT_SONNET_MODEL: "qwen",
       ANTHROPIC_DEFAULT_HAIKU_MODEL: "qwen",
       CLAUDE_CODE_MAX_CONTEXT_TOKENS: "65536",
+      CLAUDE_CODE_MAX_OUTPUT_TOKENS: "8192",
       ENABLE_TOOL_SEARCH: "false",
       CLAUDE_CODE_GATEWAY_HINT_HEADERS: "1",
     });
@@ -59,6 +60,14 @@ describe("the environment of Claude Code", () => {
     const names = Object.keys(env).filter((name) => /TOOL_SEARCH|CONTEXT|HINT/.test(name));
     expect(names).toEqual(want);
     expect(command.includes("--exclude-dynamic-system-prompt-sections")).toBe(version === "2.1.119");
+  });
+
+  test.each([
+    [32_768, {}],
+    [49_152, { CLAUDE_CODE_MAX_CONTEXT_TOKENS: "49152", CLAUDE_CODE_MAX_OUTPUT_TOKENS: "8192" }],
+    [131_072, { CLAUDE_CODE_MAX_CONTEXT_TOKENS: "131072" }],
+  ])("leaves room for the work in a context of %i tokens", (context, want) => {
+    expect(contextSettings(context)).toEqual(want);
   });
 
   test("leaves out what the server does not say", () => {

@@ -44,6 +44,8 @@ export interface LlamaSettings {
   readonly cache_ram_mib?: number;
   /** `--api-key`: clients must send one of them. `metrics` and the like send the first. */
   readonly api_keys?: readonly string[];
+  /** `--checkpoint-min-step`, in tokens. */
+  readonly checkpoint_min_step?: number;
   /** `--sleep-idle-seconds`: unloads the model after so many seconds without a request. */
   readonly sleep_idle_seconds?: number;
   /** `--metrics`; on if not given. */

@@ -3,7 +3,8 @@ import { startChild, within } from "./child.ts";
 import type { TestServer } from "./recording.ts";
 
 /** Built by `bun run e2e` before the tests. The variable selects another build, such as a released one. */
-const BINARY = process.env.CACHE_PROXY_E2E_BINARY ?? join(import.meta.dir, "../../../dist/cache-proxy");
+export const BINARY =
+  process.env.CACHE_PROXY_E2E_BINARY ?? join(import.meta.dir, "../../../dist/cache-proxy");
 
 export interface Proxy extends TestServer {
   /** Its stderr so far. */

@@ -1,5 +1,6 @@
 import { foreign } from "../../../format/foreign.ts";
 import { grouped } from "../../../format/numbers.ts";
+import { contextSettings, LEAST_CONTEXT } from "../../run/launch.ts";
 import { type Finding, note, ok, problem } from "../finding.ts";
 import type { Observed } from "../observed.ts";
 
@@ -9,6 +10,7 @@ export function checkClient({ client, facts, url }: Observed): Finding[] {
     version(client.version),
     baseUrl(client.env, url),
     toolSearch(client.env),
+    attribution(client.env),
     contextTokens(client.env, facts?.context),
   ];
 }
@@ -66,23 +68,33 @@ function toolSearch({ ENABLE_TOOL_SEARCH: value }: Environment): Finding {
   );
 }
 
-function contextTokens(
-  { CLAUDE_CODE_MAX_CONTEXT_TOKENS: value }: Environment,
-  context: number | undefined,
-): Finding {
+function attribution({ CLAUDE_CODE_ATTRIBUTION_HEADER: value }: Environment): Finding {
+  const id = "client.billing-header";
+  if (value !== undefined && /^(?:0|false|no|off)$/i.test(value)) return ok(id, "no billing header is sent");
+  return ok(id, "the system prompt starts with a billing header that changes; cache-proxy makes it constant");
+}
+
+function contextTokens(env: Environment, context: number | undefined): Finding {
   const id = "client.context";
-  const tokens = Number(value);
+  const value = env.CLAUDE_CODE_MAX_CONTEXT_TOKENS;
   if (context === undefined) return ok(id, "the server's context is not known");
-  if (!value || !Number.isFinite(tokens))
-    return note(
+  const wanted = Object.entries(contextSettings(context)).map((entry) => entry.join("="));
+  const advice = wanted.length > 0 ? `set ${wanted.join(" and ")}, as cache-proxy run does` : undefined;
+  const tokens = Number(value);
+  if (!value || !Number.isFinite(tokens)) {
+    const seen = "CLAUDE_CODE_MAX_CONTEXT_TOKENS is not set";
+    if (advice === undefined)
+      return ok(id, `${seen}; in so small a context it would only make compaction start at once`);
+    return note(id, `${seen}: Claude Code guesses the model's context and may compact too late`, advice);
+  }
+  const seen = `CLAUDE_CODE_MAX_CONTEXT_TOKENS is ${grouped(tokens)}`;
+  if (tokens > context)
+    return problem(id, `${seen}, but a slot holds ${grouped(context)} tokens`, advice ?? "unset it");
+  if (tokens < LEAST_CONTEXT)
+    return problem(
       id,
-      "CLAUDE_CODE_MAX_CONTEXT_TOKENS is not set: Claude Code guesses the model's context and may compact too late",
-      `set CLAUDE_CODE_MAX_CONTEXT_TOKENS=${context}, as cache-proxy run does`,
+      `${seen}: Claude Code compacts in every turn`,
+      advice ?? "unset it, or start llama-server with a larger --ctx-size",
     );
-  if (tokens <= context) return ok(id, `CLAUDE_CODE_MAX_CONTEXT_TOKENS is ${grouped(tokens)}`);
-  return problem(
-    id,
-    `CLAUDE_CODE_MAX_CONTEXT_TOKENS is ${grouped(tokens)}, but a slot holds ${grouped(context)} tokens`,
-    `set CLAUDE_CODE_MAX_CONTEXT_TOKENS=${context}`,
-  );
+  return ok(id, seen);
 }

@@ -15,8 +15,10 @@ export function checkServer(observed: Observed): Finding[] {
 
 /** Prompt tokens of Claude Code 2.1.332's system prompt and tools: 15 800 to 18 700 with the chat templates of seven model families. */
 export const CLIENT_TOKENS = 20_000;
+/** What Claude Code keeps free for compaction and for its longest answer; see run/launch.ts. */
+const RESERVED_TOKENS = 13_000 + 8_192;
 /** With less than this a session is compacted every few turns. */
-const COMFORTABLE_TOKENS = 2 * CLIENT_TOKENS;
+const COMFORTABLE_TOKENS = 65_536;
 
 // --- internal ---
 
@@ -42,6 +44,8 @@ function reachable(observed: Observed): Finding {
       `${where}; something answers there, but not like llama-server (status ${observed.status} for /props${observed.software ? `, ${foreign(observed.software, 40)}` : ""})`,
       "pass llama-server's address and port with --upstream",
     );
+  if (observed.proxyAsUpstream)
+    return note(id, `${where}; ${who}`, "pass the server's own address with --upstream");
   return ok(id, `${where}; ${who}`);
 }
 
@@ -111,12 +115,12 @@ function loaded({ status, facts }: Observed): Finding[] {
 
 function context(tokens: number | undefined): Finding {
   const id = "server.context";
-  const needs = `Claude Code's system prompt and tools take about ${grouped(CLIENT_TOKENS)} tokens`;
+  const needs = `Claude Code's system prompt and tools take about ${grouped(CLIENT_TOKENS)}, and it keeps ${grouped(RESERVED_TOKENS)} free`;
   if (tokens === undefined) return note(id, `the server does not show its context; ${needs}`);
   const seen = `${grouped(tokens)} tokens of context in each slot; ${needs}`;
   const advice =
     "start llama-server with a larger --ctx-size (it is divided among the slots unless --kv-unified), or fewer slots (--parallel)";
-  if (tokens < CLIENT_TOKENS) return problem(id, seen, advice);
+  if (tokens < CLIENT_TOKENS + RESERVED_TOKENS) return problem(id, seen, advice);
   return tokens < COMFORTABLE_TOKENS
     ? note(id, `${seen}, which leaves little for the work`, advice)
     : ok(id, seen);

@@ -1,9 +1,9 @@
-/** One request of the self-test, in the shape in which Claude Code 2.1.332 sends it. */
+/** One step of the self-test: a request, or several, in the shape in which Claude Code 2.1.332 sends it. */
 export interface Step {
   readonly id: StepId;
   /** What is new in it, in words for the table. */
   readonly title: string;
-  readonly body: Body;
+  readonly bodies: readonly Body[];
 }
 
 export type StepId =
@@ -13,6 +13,7 @@ export type StepId =
   | "tool-loop"
   | "system-turn"
   | "message"
+  | "long-loop"
   | "session"
   | "day"
   | "control"
@@ -54,8 +55,12 @@ export function steps(model: string, nonce: string): Step[] {
   const make = (id: StepId, title: string, messages: readonly Message[], change: Change = {}): Step => ({
     id,
     title,
-    body: body(model, change.nonce ?? nonce, messages, change),
+    bodies: [body(model, change.nonce ?? nonce, messages, change)],
   });
+  const turns = Array.from({ length: LOOP_TURNS }, (_, index) => shortTurn(`turn ${index + 1}`));
+  const loopBodies = turns.map((_, index) =>
+    body(model, nonce, [...more, ...turns.slice(0, index + 1).flat()], continued),
+  );
   return [
     make("cold", "first request", first),
     make("again", "the same again", first),
@@ -63,6 +68,7 @@ export function steps(model: string, nonce: string): Step[] {
     make("tool-loop", "next turn of a tool loop", loop, continued),
     make("system-turn", "a system turn after a tool result", told, continued),
     make("message", "a new message after thinking", more, continued),
+    { id: "long-loop", title: `${LOOP_TURNS} more turns of a tool loop`, bodies: loopBodies },
     make("session", "a new session, other words", session, other),
     make("day", "a new session on another day", [user("Hello."), environment("another day")], other),
     make("control", "other first words (must miss)", session, { ...other, nonce: `control ${nonce}` }),
@@ -110,16 +116,26 @@ const THOUGHTFUL_ANSWER = assistant(
   text("There are two lines."),
 );
 
-function toolTurn(name: string): Message[] {
-  const id = `toolu_${name}`;
+/**
+ * Enough to fill llama-server's list of 32 checkpoints, to which each turn adds three or four. Only in a full list are those erased that are
+ * closer to each other than --checkpoint-min-step (llama.cpp, tools/server/server-context.cpp, create_checkpoint).
+ */
+const LOOP_TURNS = 12;
+
+function shortTurn(name: string): Message[] {
+  return toolTurn(name, 1);
+}
+
+function toolTurn(name: string, length = 6): Message[] {
+  const id = `toolu_${name.replace(" ", "_")}`;
   return [
     assistant(
-      { type: "thinking", thinking: sentences(6, `thought ${name}`), signature: "" },
+      { type: "thinking", thinking: sentences(length, `thought ${name}`), signature: "" },
       { type: "tool_use", id, name: "Read", input: { path: `${name}.txt` } },
     ),
     {
       role: "user",
-      content: [{ type: "tool_result", tool_use_id: id, content: sentences(12, `result ${name}`) }],
+      content: [{ type: "tool_result", tool_use_id: id, content: sentences(2 * length, `result ${name}`) }],
     },
   ];
 }

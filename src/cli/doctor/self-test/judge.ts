@@ -29,10 +29,8 @@ export function judge({ direct, repaired, aborted }: SelfTest): Finding[] {
   const findings = [
     ok("server.cached-tokens", "answers report cached and evaluated tokens"),
     control(by("control")),
-    warm(by("again"), cold),
-    checkpoints(by("session"), by("day"), cold),
-    back(by("back"), cold),
-    message(by("message"), cold),
+    ...reuse(by, cold),
+    message(by("message")),
   ].filter((finding) => finding !== undefined);
   return [...findings, verdict(direct, repaired)];
 }
@@ -69,19 +67,36 @@ function control(step: Measured | undefined): Finding | undefined {
   );
 }
 
-function warm(step: Measured | undefined, cold: Measured): Finding {
+type Steps = (id: StepId) => Measured | undefined;
+
+function reuse(by: Steps, cold: Measured): Finding[] {
+  const [next, again] = [by("tool-loop"), by("again")];
   const id = "cache.reuse";
-  const share = shareOf(step);
-  if (share === undefined || share < TOO_MUCH)
-    return ok(id, `the same request again evaluates ${evaluated(step)} of ${tokens(cold)} tokens`);
-  return problem(
-    id,
-    `the same request again evaluates ${evaluated(step)} of ${tokens(cold)} tokens: the server reuses nothing`,
-    "leave out llama-server's --no-cache-prompt, and use a slot with room for the whole prompt",
-  );
+  const seen = `the next turn of a tool loop evaluates ${evaluated(next)} of ${tokens(next ?? cold)} tokens`;
+  if ((shareOf(next) ?? 0) >= TOO_MUCH)
+    return [
+      problem(
+        id,
+        `${seen}: the server reuses nothing`,
+        "leave out llama-server's --no-cache-prompt, and use slots with room for the whole prompt",
+      ),
+    ];
+  const reused = ok(id, `${seen}, and the same request again ${evaluated(again)}`);
+  if ((shareOf(again) ?? 0) < TOO_MUCH)
+    return [reused, checkpoints(by("session"), by("day"), cold), back(by("back"), cold)];
+  return [
+    ok(id, seen),
+    problem(
+      "cache.checkpoints",
+      `the same request again evaluates ${evaluated(again)} of ${tokens(cold)} tokens: the server can go on with a prompt, but not go back in it`,
+      `start llama-server with --ctx-checkpoints 32 and ${FINER}`,
+    ),
+  ];
 }
 
-/** A server of the second kind goes back to checkpoints only; with one at the start of the first turn another day shares the head. */
+const FINER = "--checkpoint-min-step 256";
+
+/** Hybrid models go back to checkpoints only; with one at the start of the first turn, a session on another day still shares the head. */
 function checkpoints(session: Measured | undefined, day: Measured | undefined, cold: Measured): Finding {
   const id = "cache.checkpoints";
   const count = session?.evaluated_tokens;
@@ -94,7 +109,7 @@ function checkpoints(session: Measured | undefined, day: Measured | undefined, c
   return problem(
     id,
     `${seen}: the model is hybrid or has a sliding window, and its checkpoints are far apart`,
-    "start llama-server with --checkpoint-min-step 256",
+    `start llama-server with --ctx-checkpoints 32 (the default) and ${FINER}`,
   );
 }
 
@@ -111,10 +126,12 @@ function back(step: Measured | undefined, cold: Measured): Finding {
   );
 }
 
-function message(step: Measured | undefined, cold: Measured): Finding | undefined {
+function message(step: Measured | undefined): Finding | undefined {
   if (step?.evaluated_tokens === undefined) return undefined;
-  const seen = `a new message after a tool loop with thinking evaluates ${evaluated(step)} of ${tokens(step ?? cold)} tokens`;
-  return ok("cache.new-message", seen);
+  return ok(
+    "cache.new-message",
+    `a new message after a tool loop with thinking evaluates ${evaluated(step)} of ${tokens(step)} tokens`,
+  );
 }
 
 const COMPARED: readonly (readonly [StepId, string])[] = [

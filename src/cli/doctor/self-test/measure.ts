@@ -5,9 +5,9 @@ import { urlOf } from "../../../upstream/address.ts";
 import { causeOf } from "../../../upstream/cause.ts";
 import type { Upstream } from "../../../upstream/upstream.ts";
 import { type Usage, UsageReader } from "../../../usage/usage.ts";
-import type { Step, StepId } from "./conversation.ts";
+import type { Body, Step, StepId } from "./conversation.ts";
 
-/** What one request cost, from the server's answer. */
+/** What a step cost, from the server's answers; the sum where it has several requests. */
 export interface Measured {
   readonly id: StepId;
   readonly title: string;
@@ -25,28 +25,60 @@ export type Lane = (step: Step, signal: AbortSignal) => Promise<Measured>;
 
 /** Sends each step as a client without a proxy would. */
 export function directLane(upstream: Upstream, headers: Headers): Lane {
-  return async (step, signal) => await send(upstream, step, encode(step), laneHeaders(headers, step), signal);
+  return async (step, signal) => {
+    const sent = laneHeaders(headers, step);
+    return await measure(step, async (body) => await send(upstream, encode(body), sent, signal));
+  };
 }
 
 /** Sends each step as the proxy would forward it. */
 export function repairedLane(upstream: Upstream, headers: Headers): Lane {
-  const repair = createRepairs({ systemTurns: "fold", tools: "stable" }, upstream, new SessionMemory());
+  const repair = createRepairs(SETTINGS, upstream, new SessionMemory());
   return async (step, signal) => {
     const sent = laneHeaders(headers, step);
-    const head = readHead("POST", PATH, sent, performance.now());
-    const { body } = await repair(encode(step), head);
-    return await send(upstream, step, body, sent, signal);
+    return await measure(step, async (body) => {
+      const repaired = await repair(encode(body), readHead("POST", PATH, sent, performance.now()));
+      return await send(upstream, repaired.body, sent, signal);
+    });
   };
 }
 
 // --- internal ---
 
 const PATH = "/v1/messages";
+const SETTINGS = { systemTurns: "fold", tools: "stable" } as const;
 /** Two sessions: the second one begins with the step "session". */
 const SESSIONS = ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"] as const;
 const SECOND: ReadonlySet<StepId> = new Set(["session", "day", "control", "back", "tools"]);
 
-function encode({ body }: Step): Uint8Array {
+type Figures = Omit<Measured, "id" | "title">;
+
+async function measure(
+  { id, title, bodies }: Step,
+  sendOne: (body: Body) => Promise<Figures>,
+): Promise<Measured> {
+  const [first, ...rest] = bodies;
+  let sum = await sendOne(first!);
+  for (const body of rest) sum = added(sum, await sendOne(body));
+  return { id, title, ...sum };
+}
+
+/** What is unknown of one is unknown of both. */
+function added(one: Figures, other: Figures): Figures {
+  const sum = (name: "prompt_tokens" | "cached_tokens" | "evaluated_tokens") => {
+    const [a, b] = [one[name], other[name]];
+    return a === undefined || b === undefined ? undefined : a + b;
+  };
+  return {
+    prompt_tokens: sum("prompt_tokens"),
+    cached_tokens: sum("cached_tokens"),
+    evaluated_tokens: sum("evaluated_tokens"),
+    seconds: one.seconds + other.seconds,
+    failure: one.failure ?? other.failure,
+  };
+}
+
+function encode(body: Body): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(body));
 }
 
@@ -54,17 +86,17 @@ function laneHeaders(headers: Headers, { id }: Step): Headers {
   const sent = new Headers(headers);
   sent.set("content-type", "application/json");
   sent.set("anthropic-version", "2023-06-01");
+  sent.set("user-agent", "claude-cli/2.1.332 (cache-proxy doctor)");
   sent.set("x-claude-code-session-id", SESSIONS[SECOND.has(id) ? 1 : 0]);
   return sent;
 }
 
 async function send(
   upstream: Upstream,
-  { id, title }: Step,
   body: Uint8Array,
   headers: Headers,
   signal: AbortSignal,
-): Promise<Measured> {
+): Promise<Figures> {
   const from = performance.now();
   const seconds = () => (performance.now() - from) / 1000;
   try {
@@ -80,12 +112,12 @@ async function send(
     } as RequestInit);
     const { usage, firstAt } = await readUsage(answer);
     const spent = firstAt === undefined ? seconds() : (firstAt - from) / 1000;
-    if (!answer.ok) return { id, title, seconds: spent, failure: `HTTP ${answer.status}` };
+    if (!answer.ok) return { seconds: spent, failure: `HTTP ${answer.status}` };
     const { prompt_tokens, cached_tokens, evaluated_tokens } = usage;
-    return { id, title, prompt_tokens, cached_tokens, evaluated_tokens, seconds: spent };
+    return { prompt_tokens, cached_tokens, evaluated_tokens, seconds: spent };
   } catch (error) {
     signal.throwIfAborted();
-    return { id, title, seconds: seconds(), failure: causeOf(error) };
+    return { seconds: seconds(), failure: causeOf(error) };
   }
 }
 

@@ -1,0 +1,55 @@
+import type { LlamaServer } from "./llama-server.ts";
+import { listen, type Recorded, record, type TestServer } from "./recording.ts";
+
+/** `llama-server`: its router mode (llama.cpp tools/server/README.md); `llama-swap`: as its README describes its paths. */
+export type RouterKind = "llama-server" | "llama-swap";
+
+export interface Router extends TestServer {
+  /** What was asked of it, as `METHOD /path`. */
+  readonly asked: readonly string[];
+}
+
+/** A router with one real server for each model, by the model's name. A request for any other model is answered with 404. */
+export function startRouter(kind: RouterKind, models: Readonly<Record<string, LlamaServer>>): Router {
+  const asked: string[] = [];
+  const server = listen(async (request) => {
+    const recorded = await record(request);
+    asked.push(`${recorded.method} ${recorded.target}`);
+    const own = kind === "llama-server" ? routerAnswer(recorded) : swapAnswer(recorded, models);
+    if (own) return own;
+    const { model, target } = destinationOf(recorded);
+    const chosen = models[model];
+    return chosen ? pass(recorded, chosen.origin + target) : Response.json({}, { status: 404 });
+  });
+  return { ...server, asked };
+}
+
+// --- internal ---
+
+function routerAnswer({ target }: Recorded): Response | undefined {
+  return target === "/props" ? Response.json({ role: "router", model_path: "none" }) : undefined;
+}
+
+function swapAnswer({ target }: Recorded, models: object): Response | undefined {
+  const running = Object.keys(models).map((model) => ({ model, state: "ready" }));
+  if (target === "/running") return Response.json({ running });
+  return target === "/props" ? new Response("404 page not found", { status: 404 }) : undefined;
+}
+
+/** The model is in the path, in the query or in the body, in this order; "" if it is in none of them. */
+function destinationOf({ target, body }: Recorded): { model: string; target: string } {
+  const [, inPath, rest] = /^\/upstream\/([^/]+)(\/.*)$/.exec(target) ?? [];
+  if (inPath !== undefined && rest !== undefined) return { model: decodeURIComponent(inPath), target: rest };
+  const url = new URL(target, "http://router");
+  const inQuery = url.searchParams.get("model");
+  if (inQuery !== null) return { model: inQuery, target: url.pathname };
+  if (body.length === 0) return { model: "", target };
+  return { model: (JSON.parse(Buffer.from(body).toString()) as { model: string }).model, target };
+}
+
+async function pass({ method, body, headers }: Recorded, url: string): Promise<Response> {
+  const forwarded = new Headers(headers);
+  for (const name of ["host", "connection", "content-length"]) forwarded.delete(name);
+  const options = { method, headers: forwarded, ...(method === "POST" && { body }), timeout: false };
+  return await fetch(url, options as RequestInit);
+}
