@@ -26,6 +26,29 @@ export interface Change {
 
 /** The first difference between two requests in the order in which the template seems to render them; `undefined` if there is none. */
 export function changePhrase(comparison: Comparison, cached: number, earlier: Earlier): Change | undefined {
+  const change = firstChange(comparison, cached, earlier);
+  // Claude Code names the model in its system prompt and in a tool.
+  const isModels =
+    comparison.modelChanged && (comparison.system !== undefined || comparison.tools !== undefined);
+  return change && isModels
+    ? { ...change, id: "model_changed", phrase: `model changed, and with it ${change.phrase}` }
+    : change;
+}
+
+/** `session 3f2a`, as the rows of the terminal name it. */
+export function sessionName(session: string | undefined): string {
+  return session ? `session ${session.slice(0, 4)}` : "another conversation";
+}
+
+/** The phrase for the main conversation, and for those beside it. */
+export function agentPhrase(agent: Agent | undefined, phrase: string): string {
+  if (agent === "subagent") return `${phrase} (subagent)`;
+  return agent === "side" ? `${phrase} (side request)` : phrase;
+}
+
+// --- internal ---
+
+function firstChange(comparison: Comparison, cached: number, earlier: Earlier): Change | undefined {
   const { tools, system, messages, parameters } = comparison;
   const isClear = !(tools && system);
   if (tools && (!system || rendersToolsFirst(comparison, cached, earlier)))
@@ -52,19 +75,6 @@ export function changePhrase(comparison: Comparison, cached: number, earlier: Ea
       return { id: "parameters_changed", phrase: `${parameters.join(", ")} changed`, isClear: false };
   }
 }
-
-/** `session 3f2a`, as the rows of the terminal name it. */
-export function sessionName(session: string | undefined): string {
-  return session ? `session ${session.slice(0, 4)}` : "another conversation";
-}
-
-/** The phrase for the main conversation, and for those beside it. */
-export function agentPhrase(agent: Agent | undefined, phrase: string): string {
-  if (agent === "subagent") return `${phrase} (subagent)`;
-  return agent === "side" ? `${phrase} (side request)` : phrase;
-}
-
-// --- internal ---
 
 const SHOWN = 4;
 

@@ -93,6 +93,15 @@ export const BREAKS: readonly Break[] = [
     next: (turn) => ({ ...nextTurn(turn), system: [turn.system[0]!, `${turn.system[1]} Tuesday`] }),
   },
   {
+    title: "the model switched, which the system prompt names",
+    expected: ["model_changed"],
+    next: (turn) => ({
+      ...nextTurn(turn),
+      model: "claude-other",
+      system: [turn.system[0]!, `${turn.system[1]} Model: other`],
+    }),
+  },
+  {
     title: "two tools added in front",
     expected: ["tools_added"],
     next: (turn) => ({
