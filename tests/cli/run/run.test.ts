@@ -76,12 +76,12 @@ describe("the server", () => {
   test("is waited for with --wait", async () => {
     const url = llamaServer();
     await stops.pop()!();
-    const running = run(["--wait", "--upstream", url], ["echo", "started"]);
-    await Bun.sleep(300);
+    const child = spawn(["--wait", "--upstream", url], ["echo", "started"]);
+    for await (const bytes of child.stderr)
+      if (new TextDecoder().decode(bytes).includes(`waiting for llama-server at ${url}`)) break;
     llamaServer({ port: Number(new URL(url).port) });
-    const { code, out, err } = await running;
-    expect({ code, out }).toEqual({ code: 0, out: "started\n" });
-    expect(err).toContain(`waiting for llama-server at ${url}`);
+    expect(await new Response(child.stdout).text()).toBe("started\n");
+    expect(await child.exited).toBe(0);
   });
 
   test("is waited for in silence with --quiet", async () => {
