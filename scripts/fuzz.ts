@@ -95,6 +95,7 @@ function randomSetup(random: Random): Setup {
     api: random.pick(["anthropic", "anthropic", "anthropic", "openai", "responses"]),
     systemTurns: random.pick(["fold", "fold", "keep"]),
     tools: random.pick(["stable", "stable", "keep"]),
+    projectParagraphs: random.pick(["move", "keep"]),
     vision: random.pick([undefined, true, false]),
     strictAlternation: random.chance(0.5),
     toolOrder: random.pick([undefined, [], ["b", "a"], ["c", "b", "a"]]),

@@ -35,6 +35,8 @@ export interface AppSettings extends GuardSettings, RewriteSettings {
   /** In which a balancer names the server that answered. */
   readonly replicaHeader: string;
   readonly logFormat: LogFormat;
+  /** `text` also shows the prompt's text around the first difference, on a terminal only. */
+  readonly explain?: "cause" | "text";
   readonly verbose: boolean;
   readonly quiet: boolean;
   readonly progressTimes?: Partial<ProgressTimes>;
@@ -80,6 +82,8 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
     pageOpen: () => web.isWatched,
     progressWanted: () => lines.showsProgress || web.isWatched,
     progressTimes: settings.progressTimes,
+    onDifference:
+      settings.explain === "text" && lines.showsProgress ? (found) => lines.difference(found) : undefined,
   });
   const instance = crypto.randomUUID();
   const warmUps = new WarmTotals();

@@ -117,11 +117,29 @@ function written(random: Random): string {
   ];
   if (random.chance(0.2)) members.push(["instructions", text(random)], ["input", openAiMessages(random)]);
   if (random.chance(0.8))
-    members.push(["system", random.pick<Json>([text(random), [block(random), block(random)]])]);
+    members.push([
+      "system",
+      random.pick<Json>([text(random), [block(random), block(random)], prompt(random)]),
+    ]);
   const value = Object.fromEntries(members.toSorted(() => random.next() - 0.5));
   if (random.chance(0.5)) return JSON.stringify(value);
   return serialize(value, random, (words) => words === "text" || words.startsWith(NAME));
 }
+
+/** Claude Code's system prompt, about a project. */
+function prompt(random: Random): Json {
+  const paragraphs = random.some(1, 6, () => random.pick([...PARAGRAPHS, text(random)]));
+  return [{ type: "text", text: HEADER }, { type: "text", text: paragraphs.join("\n\n") }, block(random)];
+}
+
+const PARAGRAPHS = [
+  "# Environment\n - Primary working directory: /w/d é\n - Platform: x",
+  "# Memory",
+  "It is at `/home/u/.claude/projects/-w-d--/memory/`.",
+  "See /w/d é/a, not /w/d éé.",
+  "```md\n# no heading",
+  "gitStatus: clean",
+];
 
 function openAiMessages(random: Random): Json {
   const content = random.pick<Json>([text(random), [block(random)]]);

@@ -6,16 +6,21 @@ import type { Json } from "../../tests/support/json.ts";
 
 /** The top-level key whose value must not differ from the original but does; `undefined` if every difference is allowed. */
 export function forbiddenDifference(was: Json, is: Json | undefined, setup: Setup): string | undefined {
-  const { api, systemTurns, tools, toolOrder } = setup;
+  const { api, systemTurns, tools, toolOrder, projectParagraphs } = setup;
   if (!isObject(was) || !isObject(is)) return "the whole";
   if (!isDeepStrictEqual(Object.keys(was), Object.keys(is))) return "the keys";
   const folds = systemTurns === "fold" && api === "anthropic";
+  const moves = projectParagraphs !== "keep" && api === "anthropic";
   const orders = tools === "stable" && api === "anthropic" && toolOrder !== undefined;
   return Object.keys(was).find((key) => {
     const [before, after] = [readable(was[key]!, key, setup), is[key]!];
+    if (key === "system" && moves)
+      return !hasParagraphs([...textsOf(after), ...textsIn(is.messages ?? [])], textsOf(before));
     if (key === "system") return !sameContent(before, after);
     if (key === "tools" && orders) return !sameSet(before, after);
     if (key === "messages" && folds)
+      return !isDeepStrictEqual(before, after) && !sameTurns(before, after, "system" in was);
+    if (key === "messages" && moves)
       return !isDeepStrictEqual(before, after) && !sameTurns(before, after, "system" in was);
     if (key === "messages") return !sameMessages(before, after, "system" in was);
     if (key === "input" && api === "responses") return !sameMessages(before, after, false);
@@ -93,17 +98,19 @@ function sameMessages(was: Json, is: Json, hasSystem: boolean): boolean {
   );
 }
 
-/** Folded: every text of the client that says something is still there, and the turns of other roles are unchanged. */
+/** Folded or moved: every paragraph of the client that says something is still there, and the turns of other roles are unchanged. */
 function sameTurns(was: Json, is: Json, hasSystem: boolean): boolean {
   const others = (messages: Json) => (messages as Members[]).filter(({ role }) => !isClients(role));
-  const written = textsIn(is).join("\u0001");
-  return (
-    sameMessages(others(was), others(is), hasSystem) &&
-    textsIn(was).every(
-      (text) =>
-        /<total_tokens>|^x-anthropic-billing-header:|^\s*(Tool loaded\.\s*)?$/.test(text) ||
-        written.includes(text),
-    )
+  return sameMessages(others(was), others(is), hasSystem) && hasParagraphs(textsIn(is), textsIn(was));
+}
+
+function hasParagraphs(written: readonly string[], texts: readonly string[]): boolean {
+  const all = written.join("\u0001");
+  const paragraphs = texts.flatMap((text) => text.split(/\r?\n(?:[ \t]*\r?\n)+/));
+  return paragraphs.every(
+    (words) =>
+      /<total_tokens>|^x-anthropic-billing-header:|^\s*(Tool loaded\.\s*)?$/.test(words) ||
+      all.includes(words),
   );
 }
 
@@ -113,7 +120,9 @@ function isClients(role: Json | undefined): boolean {
 
 /** The texts and images of the client's turns, including those in tool results. */
 function textsIn(messages: Json): string[] {
-  return (messages as Members[])
+  if (!Array.isArray(messages)) return [];
+  return messages
+    .filter(isObject)
     .filter(({ role }) => isClients(role))
     .flatMap(({ content }) => textsOf(content));
 }

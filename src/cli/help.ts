@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import type { ArgsDef, CommandDef } from "citty";
+import { wrapped } from "../format/wrapped.ts";
 
 export interface HelpStyle {
   /** Width of the terminal. */
@@ -97,18 +98,6 @@ function rowLines([left, text]: Row, column: number | undefined, width: number):
   return [`  ${left}`.padEnd(column) + first, ...rest.map((line) => indent + line)].map((line) =>
     line.trimEnd(),
   );
-}
-
-/** Breaks between words only. */
-function wrapped(text: string, width: number): string[] {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const line = lines.at(-1)!;
-    if (line === "") lines[lines.length - 1] = word;
-    else if (line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }
 
 /** citty allows a value, a promise or a function that gives one. */

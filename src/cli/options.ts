@@ -17,6 +17,7 @@ export interface Options {
   readonly projectParagraphs: "move" | "keep";
   readonly warm: "auto" | "off";
   readonly remember: "on" | "off";
+  readonly explain: "cause" | "text";
   readonly logFormat: "text" | "json";
   readonly verbose: boolean;
   readonly quiet: boolean;
@@ -82,6 +83,13 @@ export const ARGS = {
       "Keep the start of each project's prompt (system prompt, tools, reminders) on disk, for the first request of a day",
   },
   forget: { type: "boolean", description: "Remove all that --remember keeps on disk, and exit" },
+  explain: {
+    type: "enum",
+    options: ["cause", "text"],
+    default: "cause",
+    description:
+      "Show why a prompt was evaluated again: the cause, or on a terminal also the text around the first difference",
+  },
   "log-format": {
     type: "enum",
     options: ["text", "json"],
@@ -136,6 +144,7 @@ export function optionsFrom(flags: Flags): Options {
     ) as Options["projectParagraphs"],
     warm: readChoice("warm", text("warm")) as Options["warm"],
     remember: readChoice("remember", text("remember")) as Options["remember"],
+    explain: readChoice("explain", text("explain")) as Options["explain"],
     logFormat: readChoice("log-format", text("log-format")) as Options["logFormat"],
     verbose: flags.verbose === true,
     quiet: flags.quiet === true,
@@ -218,7 +227,7 @@ function readHeaderName(value: string): string {
 }
 
 function readChoice(
-  name: "system-turns" | "project-paragraphs" | "tools" | "warm" | "remember" | "log-format",
+  name: "system-turns" | "project-paragraphs" | "tools" | "warm" | "remember" | "explain" | "log-format",
   value: string,
 ): string {
   const { options } = ARGS[name];

@@ -20,6 +20,7 @@ import { Timeline } from "./timeline.ts";
 import { showTimes } from "./times.ts";
 import { shareTrend } from "./trend.ts";
 import { showWarmUps } from "./warm-ups.ts";
+import { showWaste } from "./waste.ts";
 import { clock } from "./words.ts";
 
 let state: PageState = EMPTY;
@@ -88,6 +89,7 @@ function show(): void {
   drawChart(byId<SVGSVGElement>("share-chart"), shareTrend(state.records));
   timeline.show(itemsOf(state));
   recent.show(state.records);
+  showWaste(state.totals);
   byId("version").textContent = `version ${state.version}`;
 }
 

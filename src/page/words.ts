@@ -1,5 +1,6 @@
 import { failureOf, failureWords } from "../format/failure.ts";
 import { duration, grouped, percent } from "../format/numbers.ts";
+import type { Cause } from "../report/cause.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Running } from "../report/running.ts";
 import type { Item } from "./layout.ts";
@@ -35,10 +36,10 @@ export function sender({ agent, endpoint }: Item): string {
   return agent === "side" ? "side request" : (agent ?? endpoint);
 }
 
-/** How it ended, or the state of a running request. */
+/** How it ended and why known tokens were evaluated again, or the state of a running request. */
 export function ending(item: Item): string {
   if (!("outcome" in item)) return item.state;
-  return failureWords(item) || String(item.status ?? "");
+  return failureWords(item) || (item.cause?.text.split("; ")[0] ?? String(item.status ?? ""));
 }
 
 /** A client that left has not failed. */
@@ -95,7 +96,14 @@ function finishedFacts(record: RequestRecord): readonly Fact[] {
     ["added by proxy", time(record.added_ms)],
     ["model", record.model],
     ["status", ending(record)],
+    ["cause", record.cause && causeText(record.cause)],
   ]);
+}
+
+/** `likely: tools +2: …; ENABLE_TOOL_SEARCH=false …, about 2 040 tokens, 1.2 s` */
+function causeText({ certain, text, tokens: count, estimate, seconds }: Cause): string {
+  const price = [`${estimate ? "about " : ""}${grouped(count)} tokens`, seconds && duration(seconds)];
+  return `${certain ? "" : "likely: "}${text} (${price.filter(Boolean).join(", ")})`;
 }
 
 function runningFacts({ progress, model, state, output_tokens }: Running): readonly Fact[] {

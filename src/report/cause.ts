@@ -44,7 +44,7 @@ export interface Cause {
 export const LEAST_WASTE = 256;
 
 /** Causes of a prompt that is evaluated for the first time: a cost, but no waste. */
-const COLD: ReadonlySet<CauseId> = new Set(["first_request", "new_session", "new_project"]);
+const COLD: ReadonlySet<CauseId> = new Set(["first_request", "new_session", "new_project", "compacted"]);
 
 export function isColdStart({ id }: Pick<Cause, "id">): boolean {
   return COLD.has(id);

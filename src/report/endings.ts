@@ -53,7 +53,7 @@ export class Endings {
 
   #tell(record: RequestRecord, cause: Cause | undefined): void {
     const explained = cause ? { ...record, cause } : record;
-    this.#explainer?.update(explained);
     this.#news.tell((listener) => listener.ended?.(explained));
+    this.#explainer?.told(explained);
   }
 }

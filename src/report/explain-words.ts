@@ -26,31 +26,13 @@ export interface Change {
 
 /** The first difference between two requests in the order in which the template seems to render them; `undefined` if there is none. */
 export function changePhrase(comparison: Comparison, cached: number, earlier: Earlier): Change | undefined {
-  const { tools, system, messages, parameters } = comparison;
-  const isClear = !(tools && system);
-  if (tools && (!system || rendersToolsFirst(comparison, cached, earlier)))
-    return { ...toolsPhrase(tools), isClear };
-  if (system)
-    return {
-      id: "system_changed",
-      isClear,
-      phrase: `system block ${system.block + 1} changed at about byte ${system.byte}`,
-    };
-  const at = `message ${messages.equal + 1}`;
-  switch (messages.kind) {
-    case "edited":
-    case "replaced":
-      return { id: "message_edited", phrase: `${at} edited`, isClear: true };
-    case "dropped":
-      return { id: "messages_dropped", phrase: `${messages.gone} messages dropped at ${at}`, isClear: true };
-    case "compacted":
-      return { id: "compacted", phrase: "conversation compacted", isClear: true };
-    case "rewound":
-      return { id: "rewound", phrase: `history rewound to ${at}`, isClear: true };
-    default:
-      if (parameters.length === 0) return undefined;
-      return { id: "parameters_changed", phrase: `${parameters.join(", ")} changed`, isClear: false };
-  }
+  const change = firstChange(comparison, cached, earlier);
+  // Claude Code names the model in its system prompt and in a tool.
+  const isModels =
+    comparison.modelChanged && (comparison.system !== undefined || comparison.tools !== undefined);
+  return change && isModels
+    ? { ...change, id: "model_changed", phrase: `model changed, and with it ${change.phrase}` }
+    : change;
 }
 
 /** `session 3f2a`, as the rows of the terminal name it. */
@@ -65,6 +47,34 @@ export function agentPhrase(agent: Agent | undefined, phrase: string): string {
 }
 
 // --- internal ---
+
+function firstChange(comparison: Comparison, cached: number, earlier: Earlier): Change | undefined {
+  const { tools, system, messages, parameters } = comparison;
+  const isClear = !(tools && system);
+  if (tools && (!system || rendersToolsFirst(comparison, cached, earlier)))
+    return { ...toolsPhrase(tools), isClear };
+  if (system)
+    return {
+      id: "system_changed",
+      isClear,
+      phrase: `system block ${system.block + 1} changed at about byte ${system.byte}`,
+    };
+  const at = `message ${messages.equal + 1}`;
+  switch (messages.kind) {
+    case "edited":
+      return { id: "message_edited", phrase: `${at} edited`, isClear: true };
+    case "dropped":
+      return { id: "messages_dropped", phrase: `${messages.gone} messages dropped at ${at}`, isClear: true };
+    case "compacted":
+    case "replaced":
+      return { id: "compacted", phrase: "conversation compacted", isClear: true };
+    case "rewound":
+      return { id: "rewound", phrase: `history rewound to ${at}`, isClear: true };
+    default:
+      if (parameters.length === 0) return undefined;
+      return { id: "parameters_changed", phrase: `${parameters.join(", ")} changed`, isClear: false };
+  }
+}
 
 const SHOWN = 4;
 

@@ -1,4 +1,4 @@
-import { isExtension } from "../prefix/compare.ts";
+import { type Comparison, isExtension } from "../prefix/compare.ts";
 import type { Agent } from "../request/caller.ts";
 import type { Testimony } from "../upstream/witness.ts";
 import { anthropicType, type Cause, type CauseId, LEAST_WASTE } from "./cause.ts";
@@ -115,11 +115,17 @@ function started(situation: Situation, nearest: NonNullable<Situation["nearest"]
   return cause(situation, id, cached <= shared.high + LEAST_WASTE, cost(evaluated), share);
 }
 
+function isCompacted({ messages, tools, system }: Comparison): boolean {
+  return !tools && !system && (messages.kind === "compacted" || messages.kind === "replaced");
+}
+
 /** What was evaluated although it was known. */
 function wasteOf(
   { prompt, cached, evaluated, bytes }: Situation,
   { comparison, tokens, isCounted }: Earlier,
 ): Cost {
+  // A summary is new, and so is all of the conversation that it begins.
+  if (isCompacted(comparison)) return cost(evaluated);
   if (isExtension(comparison)) return cost(Math.min(evaluated, tokens - cached), !isCounted);
   const fresh = (comparison.newBytes * prompt) / Math.max(1, bytes);
   return cost(Math.max(0, evaluated - fresh), true);
@@ -141,9 +147,9 @@ function lost(situation: Situation, previous: Earlier, shared: SharedTokens): Ve
   return (
     proven(situation, shared) ??
     (isHeadChanged(previous) ? { ...changed(situation, previous, shared), certain: false } : undefined) ??
+    renamed(situation, previous) ??
     droppedThinking(situation, previous) ??
     taken(situation, shared) ??
-    renamed(situation, previous) ??
     (comparison.parameters.length > 0
       ? { id: "parameters_changed", certain: false, phrase: `${comparison.parameters.join(", ")} changed` }
       : undefined) ??

@@ -1,8 +1,10 @@
 import { compare } from "../prefix/compare.ts";
+import { type Difference, differenceOf } from "../prefix/difference.ts";
 import { outlineOf } from "../prefix/outline.ts";
 import { type SectionView, sectionViews } from "../prefix/sections.ts";
 import { hasImages, loopStart } from "../prefix/spoken.ts";
 import type { ClientRequest } from "../request/request.ts";
+import { Bodies } from "../session/bodies.ts";
 import { type Outlined, Outlines, type Sender } from "../session/outlines.ts";
 import type { Testimony, Witness } from "../upstream/witness.ts";
 import type { Cause } from "./cause.ts";
@@ -30,6 +32,8 @@ export interface ExplainerSettings {
   readonly speed: () => number | undefined;
   /** The server that answered last, by the key of a conversation. */
   readonly replicaOf: (key: string | undefined) => string | undefined;
+  /** Gets the text around the first difference of each request that has a cause; without it no text is kept. */
+  readonly onDifference?: ((difference: Difference) => void) | undefined;
 }
 
 /** Joins what two requests share with what the server had of it, and finds the cause of what was evaluated again. */
@@ -39,6 +43,7 @@ export class Explainer {
   readonly #running = new Set<number>();
   /** Which server answered each conversation last, where a balancer names it. */
   readonly #servers = new Map<number, string>();
+  readonly #bodies = new Bodies();
   readonly #compared: Compared[] = [];
 
   constructor(settings: ExplainerSettings) {
@@ -53,6 +58,7 @@ export class Explainer {
     const outline = endpoint && outlineOf(body, endpoint.shape);
     if (!outline) return;
     this.#outlines.add(id, senderOf(client), outline, sentAt);
+    if (this.#settings.onDifference) this.#bodies.add(id, body);
   }
 
   /** To be called once per request, when it has ended. */
@@ -91,10 +97,13 @@ export class Explainer {
     };
   }
 
-  /** Replaces the record of a view by the one with its cause. */
-  update(record: RequestRecord): void {
+  /** To be called when the listeners have heard of a record, which has its cause now. */
+  told(record: RequestRecord): void {
     const at = this.#compared.findIndex((one) => one.record.id === record.id);
-    if (at >= 0) this.#compared[at] = { ...this.#compared[at]!, record };
+    const compared = this.#compared[at];
+    if (!compared) return;
+    this.#compared[at] = { ...compared, record };
+    if (record.cause && compared.earlier) this.#showDifference(compared.earlier.id, record.id);
   }
 
   // --- internal ---
@@ -108,6 +117,12 @@ export class Explainer {
     this.#servers.set(conversation, server);
     for (const oldest of this.#servers.keys()) if (this.#servers.size > KEPT) this.#servers.delete(oldest);
     return before !== undefined && before !== server;
+  }
+
+  #showDifference(earlier: number, later: number): void {
+    const [before, after] = [this.#bodies.get(earlier), this.#bodies.get(later)];
+    const found = before && after && differenceOf(before, after);
+    if (found) this.#settings.onDifference?.(found);
   }
 
   #note(compared: Compared): void {
@@ -129,7 +144,7 @@ export class Explainer {
       nearest: nearest && {
         ...earlierOf(nearest, own, perByte),
         session: nearest.caller.session,
-        isSameSession: nearest.caller.session === own.caller.session,
+        isSameSession: own.caller.session !== undefined && nearest.caller.session === own.caller.session,
       },
       loopStart: previous && loopStart(previous.outline, own.outline),
       hasImages: previous && hasImages(previous.outline),

@@ -140,8 +140,9 @@ class Recording implements Observation {
   }
 
   sending(_target: string, body: Uint8Array): void {
-    // The body's memory is freed as soon as it is sent. Without its size, so that a large one does not hurry the backlog.
-    const [copy, now] = [body.slice(), performance.now()];
+    // The body's memory is freed as soon as it is sent. Not `slice`, which makes a view of a Buffer.
+    const [copy, now] = [new Uint8Array(body), performance.now()];
+    // Without the copy's size, so that a large one does not hurry the backlog.
     this.#news.later(() => this.#endings.sending(this.#request.id, this.#client, copy, now));
   }
 

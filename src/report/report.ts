@@ -1,3 +1,4 @@
+import type { Difference } from "../prefix/difference.ts";
 import type { Observer } from "../request/observer.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { ServerWatch } from "../upstream/watch.ts";
@@ -22,6 +23,8 @@ export interface ReportSettings {
   /** Whether anybody looks at the progress of prefills; if not, the upstream is not asked for it. */
   readonly progressWanted: () => boolean;
   readonly progressTimes?: Partial<ProgressTimes> | undefined;
+  /** Gets the text around the first difference of each request that has a cause; without it no text is kept. */
+  readonly onDifference?: ((difference: Difference) => void) | undefined;
 }
 
 const KEPT_RECORDS = 500;
@@ -41,13 +44,15 @@ export class Report {
   readonly #recorder: Recorder;
   readonly #poll: ProgressPoll;
 
-  constructor({ upstream, failures, progressWanted, progressTimes, pageOpen }: ReportSettings) {
+  constructor(settings: ReportSettings) {
+    const { upstream, failures, progressWanted, progressTimes, pageOpen, onDifference } = settings;
     const sizes = new PromptSizes();
     this.failures = failures;
     this.#witness = new Witness(upstream);
     this.#explainer = new Explainer({
       witness: this.#witness,
       speed: () => prefillSpeed(this.totals),
+      onDifference,
       replicaOf: (key) => upstream.replicas.of(key),
     });
     this.#recorder = new Recorder(failures, this.#explainer, (record) => this.#withCost(record));

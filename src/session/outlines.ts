@@ -147,7 +147,10 @@ function continues({ caller, outline: before }: Outlined, now: Caller, after: Ou
   if (isSameCaller && messages.equal > 0) return isSameAgent || system === undefined || messages.equal > 1;
   if (messages.equal > 1 || messages.kind === "dropped") return true;
   if (messages.kind === "edited") return isSameAgent && before.messages.length > 1;
-  return messages.kind === "compacted" && isSameAgent && now.session !== undefined && now.agent !== "side";
+  if (!isSameAgent || now.session === undefined || now.agent === "side") return false;
+  // Claude Code keeps the session when it compacts; a summary need not have fewer messages.
+  const isCompacted = messages.kind === "replaced" && system === undefined && before.messages.length >= 3;
+  return isCompacted || messages.kind === "compacted";
 }
 
 function marksKept({ marks = [] }: Outlined, { system, tools, messages }: Comparison): readonly Mark[] {

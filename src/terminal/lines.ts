@@ -1,6 +1,7 @@
 import type { ConsolaInstance } from "consola/core";
 import { foreign } from "../format/foreign.ts";
 import { clockTime } from "../format/numbers.ts";
+import type { Difference } from "../prefix/difference.ts";
 import type { Listener } from "../report/listener.ts";
 import type { RequestRecord } from "../report/record.ts";
 import type { Running } from "../report/running.ts";
@@ -76,6 +77,13 @@ export class RequestLines implements Listener {
     else this.#addRow(record);
   }
 
+  /** Shows the text around the first difference of two requests, below the later one's row. */
+  difference({ before, after }: Difference): void {
+    const { output } = this.#settings;
+    output.line(`  was  ${foreign(before)}`);
+    output.line(`  is   ${foreign(after)}`);
+  }
+
   /** Redraws the progress line, or removes it when nothing takes long. */
   running(requests: readonly Running[]): void {
     if (!this.showsProgress) return;
@@ -94,7 +102,7 @@ export class RequestLines implements Listener {
     if (quiet && !isDown) return;
     this.#flushRepeats();
     if (logFormat === "json") log.withTag("upstream").log("", { ...now });
-    else if (isDown) log.warn(`${formatServer(now)[0]}; requests fail until it does`);
+    else if (isDown) log.warn(`${formatServer(now)[0]}; requests get 502`);
     else this.#addServer(formatServer(now));
   }
 
@@ -145,11 +153,13 @@ export class RequestLines implements Listener {
 
   #flushRepeats(): void {
     const words = this.#repeats.take();
-    if (words !== undefined) this.#continuation(words);
+    if (words === undefined) return;
+    this.#continuation(words);
+    if (this.showsProgress) this.#draw();
   }
 
   #continuation(text: string): void {
-    // In a file nothing is cut: there it costs no screen.
+    // In a file one event is one line, for grep.
     const { output } = this.#settings;
     const style = output.isTerminal ? this.#style : { ...this.#style, columns: Number.POSITIVE_INFINITY };
     output.line(formatContinuation(text, style));

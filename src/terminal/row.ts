@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 import { failureOf, failureWords } from "../format/failure.ts";
 import { clockTime } from "../format/numbers.ts";
+import { wrapped } from "../format/wrapped.ts";
 import { phraseOf } from "../report/cause.ts";
 import type { RequestRecord } from "../report/record.ts";
 
@@ -51,11 +52,12 @@ export function formatHeader(style: RowStyle): string {
   return painted(cells.join(" ").trimEnd(), "dim", style);
 }
 
-/** A line that continues the row above it: `         └ a1b2 billing header made constant`. */
+/** Continues the row above: `         └ a1b2 billing header made constant`, wrapped between words. */
 export function formatContinuation(text: string, style: RowStyle): string {
-  const line = `${" ".repeat(9)}└ ${text}`;
-  const shown = line.length < style.columns ? line : `${line.slice(0, style.columns - 2)}…`;
-  return painted(shown, "dim", style);
+  const indent = " ".repeat(11);
+  const lines = wrapped(text, style.columns - 1 - indent.length);
+  const first = `${" ".repeat(9)}└ ${lines[0]}`;
+  return painted([first, ...lines.slice(1).map((line) => indent + line)].join("\n"), "dim", style);
 }
 
 /** The record as one JSON object on one line, marked with `"event":"request"`. */

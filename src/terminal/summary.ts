@@ -8,7 +8,7 @@ import { formatSeconds } from "./row.ts";
 export function formatSummary(totals: Totals, costliest: readonly RequestRecord[]): string {
   if (totals.inferences === 0) return "";
   const requests = counted(totals.inferences, "request");
-  const rest = [...failed(totals), ...times(totals), ...costs(costliest)];
+  const rest = [...abandoned(totals), ...failed(totals), ...times(totals), ...costs(costliest)];
   if (totals.prompt_tokens === 0)
     return [`${requests}; no answer reported its prompt tokens`, ...rest].join("\n");
   const head = `${requests}, ${counted(totals.prompt_tokens, "prompt token")}`;
@@ -61,13 +61,17 @@ function saved(totals: Totals): string[] {
   return [`  saved      about ${duration(seconds)} of prefill (${how})`];
 }
 
-/** `12 failed: 9 unreachable, 1 broken, 1 left after 99 s, 1 too long`. */
-function failed({ failures, abandoned_tokens }: Totals): string[] {
+function abandoned({ abandoned_tokens }: Totals): string[] {
+  if (abandoned_tokens === 0) return [];
+  return [`  abandoned  ${counted(abandoned_tokens, "token")} evaluated for clients that left`];
+}
+
+/** `failed     12: 9 unreachable, 1 broken, 1 left after 1 min 39 s, 1 too long`. */
+function failed({ failures }: Totals): string[] {
   if (failures.length === 0) return [];
   const all = failures.reduce((sum, { count }) => sum + count, 0);
-  const lost = abandoned_tokens === 0 ? "" : ` (${counted(abandoned_tokens, "token")} evaluated for nobody)`;
   const sum = failures.length === 1 ? "" : `${grouped(all)}: `;
-  return [`  failed     ${sum}${failures.map(kindWords).join(", ")}${lost}`];
+  return [`  failed     ${sum}${failures.map(kindWords).join(", ")}`];
 }
 
 function kindWords({ kind, count, longest_ms }: FailureCount): string {

@@ -221,7 +221,7 @@ export class Upstream {
     try {
       const first = await this.#ask(`${prefix}/props`, signal, { conversation });
       this.replicas.note(conversation, first.headers);
-      if (prefix !== "" || model === undefined) return answerOf(first);
+      if (prefix !== "") return answerOf(first);
       const askPath = (path: string) => this.#ask(path, signal, { conversation });
       const { asked, hasModels } = await askModelProps(first, model, askPath);
       this.#hasModels = hasModels;

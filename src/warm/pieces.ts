@@ -1,6 +1,7 @@
 import { splice } from "../rewrite/splice.ts";
 import { oneTokenEdits, type Turn, type WarmableBody } from "./body.ts";
 import { nextTurn, PLACEHOLDER } from "./next-turn.ts";
+import type { LoopRendering } from "./template.ts";
 
 /** A prompt of about 1,000 tokens: one token of code or prose is about four bytes of JSON. */
 export const PIECE_BYTES = 4_000;
@@ -13,8 +14,8 @@ export interface Cutting {
    * everywhere (`all`).
    */
   readonly from: "tail" | "loop" | "all";
-  /** Whether the chat template accepts two user turns in a row. */
-  readonly acceptsTwoUserTurns: boolean;
+  /** How the server renders a tool loop that is over. */
+  readonly rendering: LoopRendering | undefined;
   readonly pieceBytes?: number;
 }
 
@@ -45,12 +46,12 @@ export function wholeOf(body: WarmableBody, { turn }: Cutting): Buffer {
 
 /**
  * The piece with this many leading messages. A template that drops the thinking of earlier tool loops renders a loop as it will be rendered
- * later only if a user turn follows it, so a piece that ends inside such a loop gets a placeholder.
+ * later only if other turns follow it, so a piece that ends inside such a loop gets placeholders.
  */
 export function pieceOf(body: WarmableBody, cut: number, cutting: Cutting): Buffer {
   const { bytes, turns } = body;
   const { end } = turns[cut - 1]!;
-  const pieces = needsPlaceholder(turns, cut, cutting) ? [",", PLACEHOLDER] : [];
+  const pieces = placeholders(turns, cut, cutting).flatMap((turn) => [",", turn]);
   return splice(bytes, [{ start: end, end: turns.at(-1)!.end, pieces }, ...oneTokenEdits(body)]);
 }
 
@@ -69,11 +70,12 @@ export function thinksInLoop({ turns }: WarmableBody): boolean {
 
 // --- internal ---
 
-function needsPlaceholder(
-  turns: readonly Turn[],
-  cut: number,
-  { turn, acceptsTwoUserTurns }: Cutting,
-): boolean {
+const ANSWER = '{"role":"assistant","content":[{"type":"text","text":"."}]}';
+
+/** What makes the template take the loop in which a piece ends for one that is over. */
+function placeholders(turns: readonly Turn[], cut: number, { turn, rendering }: Cutting): string[] {
   const isOver = turn !== undefined || cut <= loopStart(turns);
-  return acceptsTwoUserTurns && isOver && turns[cut - 1]!.hasResult;
+  if (!isOver || !turns[cut - 1]!.hasResult) return [];
+  if (rendering === "answer") return [ANSWER, PLACEHOLDER];
+  return rendering === "user" ? [PLACEHOLDER] : [];
 }

@@ -8,27 +8,37 @@ export interface Renderer {
   readonly conversation: string | undefined;
 }
 
-/** Whether a server's chat template renders a tool loop differently once the user has spoken again. */
+/**
+ * How a chat template renders a tool loop once the user has spoken again. `kept`: as before. `user`: differently, as soon as a user turn
+ * follows it. `answer`: differently, as soon as an answer and a user turn follow it, as gpt-oss's template does.
+ */
+export type LoopRendering = "kept" | "user" | "answer";
+
+/** Knows how chat templates render tool loops. */
 export class Templates {
   readonly #upstream: Upstream;
   /** By the server's identity and the kind of loop. Few servers are met in one run. */
-  readonly #known = new Map<string, boolean>();
+  readonly #known = new Map<string, LoopRendering>();
 
   constructor(upstream: Upstream) {
     this.#upstream = upstream;
   }
 
   /**
-   * Asks the server to render a short loop with and without a user turn after it. Resolves with `undefined` where it does not render
-   * (`POST /apply-template`), and when the signal is aborted. Never rejects.
+   * Asks the server to render a short loop, with and without thinking, with and without turns after it. Resolves with `undefined` where
+   * it does not render (`POST /apply-template`), and when the signal is aborted. Never rejects.
    */
-  async rerendersLoops(server: Renderer, thinks: boolean, signal: AbortSignal): Promise<boolean | undefined> {
+  async rendering(
+    server: Renderer,
+    thinks: boolean,
+    signal: AbortSignal,
+  ): Promise<LoopRendering | undefined> {
     const { identity, prefix } = server;
     const key = JSON.stringify([identity, prefix, thinks]);
     try {
-      const known = this.#known.get(key) ?? (await this.#ask(server, thinks, signal));
-      this.#known.set(key, known);
-      return known;
+      const found = this.#known.get(key) ?? (await this.#ask(server, thinks, signal));
+      if (found) this.#known.set(key, found);
+      return found;
     } catch {
       return undefined;
     }
@@ -36,15 +46,19 @@ export class Templates {
 
   // --- internal ---
 
-  async #ask(server: Renderer, thinks: boolean, signal: AbortSignal): Promise<boolean> {
+  async #ask(server: Renderer, thinks: boolean, signal: AbortSignal): Promise<LoopRendering | undefined> {
     const loop = exampleLoop(thinks);
-    const render = (messages: object[]) =>
-      this.#upstream.rendered({ model: server.model, messages, tools: [TOOL] }, server, signal);
-    const running = await render(loop);
-    const over = await render([...loop, { role: "user", content: "." }]);
-    const end = running?.indexOf(RESULT) ?? -1;
-    if (running === undefined || over === undefined || end < 0) throw new Error("the server does not render");
-    return over.slice(0, end) !== running.slice(0, end);
+    /** The loop, rendered up to its last result. */
+    const rendered = async (after: readonly object[]): Promise<string | undefined> => {
+      const question = { model: server.model, messages: [...loop, ...after], tools: [TOOL] };
+      const prompt = await this.#upstream.rendered(question, server, signal);
+      const end = prompt?.indexOf(RESULT) ?? -1;
+      return end < 0 ? undefined : prompt?.slice(0, end);
+    };
+    const over = await rendered([ANSWER, NEXT]);
+    if (over === undefined) return undefined;
+    if (over === (await rendered([]))) return "kept";
+    return over === (await rendered([NEXT])) ? "user" : "answer";
   }
 }
 
@@ -56,6 +70,9 @@ const TOOL = {
 };
 
 const RESULT = "The result of a look.";
+
+const ANSWER = { role: "assistant", content: "There it is." };
+const NEXT = { role: "user", content: "." };
 
 /** Two calls: some templates treat the last assistant turn differently. */
 function exampleLoop(thinks: boolean): object[] {

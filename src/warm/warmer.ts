@@ -14,7 +14,7 @@ import { type Cutting, thinksInLoop } from "./pieces.ts";
 import { plan, type Step } from "./plan.ts";
 import { Quiet } from "./quiet.ts";
 import { sendPieces, type Work } from "./send.ts";
-import { Templates } from "./template.ts";
+import { type LoopRendering, Templates } from "./template.ts";
 
 export interface WarmerSettings {
   readonly upstream: Upstream;
@@ -193,9 +193,12 @@ export class Warmer implements Observer, Follower {
       return true;
     }
     const { target, turn, model, conversation } = request;
-    const from = reason === "turn" ? await this.#fromOf(request, body, server, signal) : "all";
-    const cutting: Cutting = { turn, from, acceptsTwoUserTurns: !server.facts.strictAlternation };
+    const rendering = await this.#renderingFor(request, body, server, signal);
+    // After a turn the server has cached what the template renders as before, and pieces must not be shorter than that.
+    const again = rendering === "user" || rendering === "answer" ? "loop" : "tail";
+    const cutting: Cutting = { turn, from: reason === "turn" ? again : "all", rendering };
     if (signal.aborted) return false;
+    if (reason === "restart") this.#conversations.returns(session);
     const result = await this.#send(
       { reason, session, model },
       { target, conversation, body, cutting, from: due.done },
@@ -207,22 +210,21 @@ export class Warmer implements Observer, Follower {
     return true;
   }
 
-  /** Where a turn's warm-up may be cut: nowhere, unless the template renders the whole tool loop again. */
-  async #fromOf(
+  async #renderingFor(
     { prefix, model, conversation }: LastRequest,
     body: WarmableBody,
     { facts }: Server,
     signal: AbortSignal,
-  ): Promise<Cutting["from"]> {
+  ): Promise<LoopRendering | undefined> {
     const server = { identity: facts.identity, prefix, model, conversation };
-    return (await this.#templates.rerendersLoops(server, thinksInLoop(body), signal)) ? "loop" : "tail";
+    return await this.#templates.rendering(server, thinksInLoop(body), signal);
   }
 
   async #warmHead(signal: AbortSignal): Promise<boolean> {
     const head = this.#head;
     const body = head && readWarmable(head.body);
     if (!body) return false;
-    const cutting: Cutting = { turn: undefined, from: "tail", acceptsTwoUserTurns: true };
+    const cutting: Cutting = { turn: undefined, from: "tail", rendering: undefined };
     const result = await this.#send(
       { reason: "start" },
       { target: head.target, body, cutting, from: 0 },

@@ -21,12 +21,20 @@ interface Case {
   readonly stream: boolean;
   readonly settings: LlamaSettings;
   readonly breaks: readonly Break[];
+  /** Requests without a session, as other clients send them. */
+  readonly anonymous?: boolean;
 }
 
 const EVERYWHERE = BREAKS.filter(({ needs }) => needs === undefined);
 /** Models that go back to checkpoints take twice as long. */
 const COSTLY = EVERYWHERE.filter(({ expected }) => expected[0] !== "none");
 const withNeed = (need: Break["needs"]) => BREAKS.filter(({ needs }) => needs === need);
+/** Some of them, for clients that say less of themselves. */
+const OF_ANYBODY = COSTLY.filter(({ expected }) =>
+  ["system_changed", "tools_added", "message_edited", "server_restarted", "new_session"].includes(
+    expected[0] ?? "",
+  ),
+).filter(({ title }) => !title.includes("subagent"));
 const NO_RAM: LlamaSettings = { cache_ram_mib: 0 };
 
 const CASES: readonly Case[] = [
@@ -62,6 +70,14 @@ const CASES: readonly Case[] = [
     settings: { sleep_idle_seconds: 2 },
     breaks: withNeed("sleep"),
   },
+  {
+    kind: "dense",
+    template: "Qwen3-Coder",
+    stream: true,
+    settings: { ...NO_RAM, endpoint_metrics: false },
+    breaks: [...OF_ANYBODY, ...withNeed("no RAM cache").slice(0, 1)],
+    anonymous: true,
+  },
 ];
 
 const FIRST = "first request";
@@ -69,10 +85,18 @@ const rows: Row[] = [];
 let stories = 0;
 
 for (const one of CASES) {
-  const where = `${one.kind}, ${one.template}, ${one.stream ? "stream" : "JSON"}`;
+  const how = [one.stream ? "stream" : "JSON", one.anonymous && "no session"].filter(Boolean).join(", ");
+  const where = `${one.kind}, ${one.template}, ${how}`;
   test(`${where}: every break has its cause`, async () => {
     await using server = await startLlamaServer(one.kind, `${one.template}.jinja`, one.settings);
-    const setting = { where, server, origin: server.origin, stream: one.stream, swap: noSwap };
+    const setting = {
+      where,
+      server,
+      origin: server.origin,
+      stream: one.stream,
+      anonymous: one.anonymous,
+      swap: noSwap,
+    };
     for (const each of one.breaks) rows.push(...(await tell(each, setting)));
     expectCauses(where);
   }, 300_000);
@@ -156,6 +180,7 @@ interface Setting {
   readonly origin: string;
   readonly stream: boolean;
   readonly swap: Stage["swap"];
+  readonly anonymous?: boolean | undefined;
 }
 
 async function noSwap(): Promise<void> {
@@ -169,11 +194,15 @@ function expectCauses(where: string): void {
 }
 
 /** One conversation with a plain next turn and a break, through a proxy of its own. */
-async function tell(each: Break, { where, server, origin, stream, swap }: Setting): Promise<Row[]> {
+async function tell(
+  each: Break,
+  { where, server, origin, stream, swap, anonymous }: Setting,
+): Promise<Row[]> {
   await using proxy = await startProxy(origin, "--warm", "off", "--tools", "keep");
   stories += 1;
   const name = `tale${stories}`;
-  const send = (request: Request) => post(proxy.origin, request, stream);
+  const send = ({ session, ...request }: Request) =>
+    post(proxy.origin, { ...request, ...(session && !anonymous && { session }) }, stream);
   const stage: Stage = {
     server,
     name,
@@ -202,8 +231,10 @@ async function post(origin: string, request: Request, stream: boolean): Promise<
     method: "POST",
     headers: {
       "content-type": "application/json",
-      "user-agent": "claude-cli/2.1.330 (external, sdk-cli)",
-      "x-claude-code-session-id": session,
+      ...(session && {
+        "user-agent": "claude-cli/2.1.330 (external, sdk-cli)",
+        "x-claude-code-session-id": session,
+      }),
       ...(agentId && { "x-claude-code-agent-id": agentId }),
     },
     body: JSON.stringify({

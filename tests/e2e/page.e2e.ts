@@ -12,8 +12,10 @@ const WORDS = "The river runs past the old mill and under the stone bridge. ".re
 const ANNA = "aaaa1111-0000-4000-8000-000000000001";
 const BERT = "bbbb2222-0000-4000-8000-000000000002";
 
-/** Colors of the style sheet. The first is the background of the others. */
-const NAMES = ["card", "ink", "soft", "failure", "cached", "evaluated", "unknown"];
+/** Colors of the style sheet; the first one is the background of the others. */
+const TEXTS = ["ink", "soft", "failure", "headline", "busy"];
+const MARKS = ["cached", "evaluated", "unknown", "queued", "answering", "good", "focus"];
+const NAMES = ["card", ...TEXTS, ...MARKS];
 
 let browser: Browser;
 
@@ -29,17 +31,18 @@ test(
     await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja");
     await using proxy = await startProxy(server.origin);
     await using page = await open(proxy);
-    expect(await page.tab.textContent(".hint code")).toBe(
+    expect(await page.tab.textContent("#start-command")).toBe(
       `ANTHROPIC_BASE_URL=${proxy.origin} ANTHROPIC_AUTH_TOKEN=local claude`,
     );
 
     await ask(proxy, { session: ANNA, words: `Anna. ${WORDS}` });
     const again = await ask(proxy, { session: ANNA, words: `Anna. ${WORDS} Go on.` });
     await ask(proxy, { session: BERT, words: `Bert. ${WORDS}`, agent: "sub1" });
-    await page.tab.waitForSelector("#lanes [role=option] >> nth=2");
+    await page.tab.waitForSelector("#recent tr >> nth=2");
 
     expect(await page.tab.locator(".lane-label strong").allTextContents()).toEqual(["bbbb2222", "aaaa1111"]);
-    await page.tab.locator("#request-2").hover();
+    await page.pointAt({ lane: 1, bar: 1 });
+    expect(await page.tab.getAttribute("#recent tr.pointed", "data-request")).toBe("2");
     expect(await page.details()).toMatchObject({
       cached: expect.stringContaining(grouped(again.cached)),
       evaluated: grouped(again.evaluated),
@@ -50,12 +53,19 @@ test(
     await page.tab.keyboard.press("End");
     expect(await page.tab.textContent("#details h3")).toContain("subagent · bbbb2222");
     await page.tab.keyboard.press("ArrowDown");
-    expect(await page.tab.getAttribute("#scroller", "aria-activedescendant")).toBe("request-2");
+    expect(await page.tab.getAttribute("#scroller", "aria-activedescendant")).toBe("chosen");
+    expect(await page.tab.getAttribute("#chosen", "data-request")).toBe("2");
     await page.tab.keyboard.press("ArrowLeft");
-    expect(await page.tab.getAttribute("#request-1", "aria-label")).toContain("session aaaa1111");
-    expect(await page.tab.getAttribute("#request-1", "aria-selected")).toBe("true");
+    expect(await page.tab.getAttribute("#chosen", "data-request")).toBe("1");
+    expect(await page.tab.textContent("#chosen")).toContain("session aaaa1111");
     await page.tab.keyboard.press("Escape");
     expect(await page.tab.isVisible("#details")).toBe(false);
+
+    await page.tab.click(".lane-label:has-text('bbbb2222')");
+    expect(await page.tab.locator("#recent tr").count()).toBe(1);
+    await page.tab.click("#clear-filter");
+    expect(await page.tab.locator("#recent tr").count()).toBe(3);
+    expect(await page.tab.textContent("#server")).toMatch(/^llama-server .* · 1 slot · [\d ]+ tokens$/);
 
     const { totals } = (await (await fetch(`${proxy.origin}/cache-proxy/stats.json`)).json()) as Stats;
     expect(await page.tab.textContent("#evaluated")).toBe(grouped(totals.evaluated_tokens));
@@ -75,10 +85,10 @@ test(
     await page.tab.waitForSelector("#now .waiting:has-text('prefill')", { timeout: 60_000 });
     expect(await page.tab.textContent("#now .what")).toMatch(/^prefill [\d ]+ .*tokens/);
     await page.tab.waitForSelector("#now .what:has-text('tokens/s')", { timeout: 60_000 });
-    expect(await page.tab.locator("#lanes .running rect.evaluated").count()).toBe(1);
+    expect(await page.tab.locator("#lanes path.ahead").count()).toBe(1);
     await long;
     await page.tab.waitForSelector("#now .idle");
-    expect(await page.tab.locator("#lanes .running").count()).toBe(0);
+    expect(await page.tab.locator("#lanes path.ahead").count()).toBe(0);
     expect(page.problems).toEqual([]);
   },
   SLOW,
@@ -106,12 +116,13 @@ describe("with 1 000 requests", () => {
         );
         await Promise.all(twenty);
       }
-      await page.tab.waitForFunction(() => document.querySelectorAll("#lanes [role=option]").length === 1000);
-      const { scrollLeft, scrollWidth, clientWidth } = await page.tab.$eval("#scroller", (element) => ({
-        scrollLeft: element.scrollLeft,
-        scrollWidth: element.scrollWidth,
-        clientWidth: element.clientWidth,
-      }));
+      await page.tab.waitForFunction(() => {
+        const counts = [...document.querySelectorAll(".lane-label .count")];
+        return counts.reduce((sum, { textContent }) => sum + Number(textContent), 0) === 1000;
+      });
+      // Each change draws everything again: that stays cheap only with few elements.
+      expect(await page.tab.locator("*").count()).toBeLessThan(1000);
+      const { scrollLeft, scrollWidth, clientWidth } = await scrolled(page.tab);
       expect(scrollWidth).toBe(4000);
       expect(scrollLeft + clientWidth).toBe(scrollWidth);
       await page.tab.focus("#scroller");
@@ -125,10 +136,12 @@ describe("with 1 000 requests", () => {
   test(
     "nothing is wider than a narrow screen",
     async () => {
-      await using page = await open(proxy, { viewport: { width: 360, height: 780 } });
-      await page.tab.waitForSelector("#lanes [role=option]");
+      await using page = await open(proxy, { viewport: { width: 320, height: 700 } });
+      await page.tab.waitForSelector("#recent tr");
       const overhang = await page.tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(overhang).toBeLessThanOrEqual(0);
+      const { scrollLeft, scrollWidth, clientWidth } = await scrolled(page.tab);
+      expect(scrollLeft + clientWidth).toBe(scrollWidth);
     },
     SLOW,
   );
@@ -138,7 +151,7 @@ describe("with 1 000 requests", () => {
     async () => {
       for (const colorScheme of ["light", "dark"] as const) {
         await using page = await open(proxy, { colorScheme });
-        await page.tab.waitForSelector("#lanes [role=option]");
+        await page.tab.waitForSelector("#recent tr");
         const colors = await page.tab.evaluate((names) => {
           const probe = document.body.appendChild(document.createElement("i"));
           return names.map((name) => {
@@ -148,9 +161,11 @@ describe("with 1 000 requests", () => {
         }, NAMES);
         const contrast = (name: string): number => contrastOf(colors[NAMES.indexOf(name)]!, colors[0]!);
         // https://www.w3.org/TR/WCAG22/#contrast-minimum and #non-text-contrast
-        for (const name of ["ink", "soft", "failure"]) expect(contrast(name)).toBeGreaterThan(4.5);
-        for (const name of ["cached", "evaluated"]) expect(contrast(name)).toBeGreaterThan(3);
-        expect(contrast("unknown")).toBeGreaterThan(2.5);
+        for (const name of TEXTS) expect(contrast(name)).toBeGreaterThan(4.5);
+        for (const name of MARKS) expect(contrast(name)).toBeGreaterThan(3);
+        // What is next to each other differs in brightness, too.
+        const [cached, evaluated] = [contrast("cached"), contrast("evaluated")];
+        expect(Math.max(cached, evaluated) / Math.min(cached, evaluated)).toBeGreaterThan(1.5);
       }
     },
     SLOW,
@@ -163,14 +178,45 @@ test(
     await using upstream = scripted();
     const first = await startProxy(upstream.origin);
     await using page = await open(first);
+    await ask(first, { session: ANNA, words: "Hello." });
+    await page.tab.waitForSelector("#recent tr");
     await first[Symbol.asyncDispose]();
     await page.tab.waitForSelector("[data-connection=lost]");
-    expect(await page.tab.textContent("#connection")).toContain("trying again");
+    expect(await page.tab.textContent("#connection")).toMatch(/^No word from cache-proxy since [\d:]+;/);
+    expect(await page.tab.title()).toStartWith("⚠ ");
     await using second = await startProxy(upstream.origin, "--port", new URL(first.origin).port);
     await ask(second, { session: BERT, words: "Hello." });
     await page.tab.waitForSelector("[data-connection=live]");
-    await page.tab.waitForSelector("#lanes [role=option]");
-    expect(await page.tab.locator(".lane-label strong").allTextContents()).toEqual(["bbbb2222"]);
+    await page.tab.waitForSelector("#recent tr >> nth=1");
+    expect(await page.tab.locator(".lane-label strong").allTextContents()).toEqual(["bbbb2222", "aaaa1111"]);
+    expect(await page.tab.textContent("#lanes .restarted")).toBe("restarted");
+    expect(await page.tab.locator("#recent tr.earlier").count()).toBe(1);
+    expect(await page.tab.textContent("#requests")).toBe("1");
+  },
+  SLOW,
+);
+
+test(
+  "a server that goes away is the first thing on the page, its failures are counted, and it is found again",
+  async () => {
+    const upstream = scripted();
+    await using proxy = await startProxy(upstream.origin);
+    await using page = await open(proxy);
+    await upstream[Symbol.asyncDispose]();
+    await ask(proxy, { session: ANNA, words: "Hello." });
+    await page.tab.waitForSelector("#server[data-state=lost]");
+    expect(await page.tab.textContent("#server")).toMatch(
+      /^not answering since [\d:]+ \(connection refused\)$/,
+    );
+    expect(await page.tab.title()).toStartWith("⚠ ");
+    expect(await page.tab.textContent("#failed")).toBe("1");
+    expect(await page.tab.textContent("#failed-note")).toStartWith("unreachable, ");
+    await using _ = scripted(Number(new URL(upstream.origin).port));
+    await page.tab.waitForSelector("#server[data-state=other]", { timeout: 10_000 });
+    await ask(proxy, { session: ANNA, words: "Hello." });
+    await page.tab.waitForSelector("#recent tr >> nth=1");
+    await page.tab.click("#failures");
+    expect(await page.tab.locator("#recent .status").allTextContents()).toEqual(["unreachable"]);
   },
   SLOW,
 );
@@ -185,7 +231,9 @@ interface OpenPage extends AsyncDisposable {
   readonly tab: Page;
   /** Console messages, exceptions, and requests to other servers. */
   readonly problems: string[];
-  /** The details of the selected bar, by name. */
+  /** Moves the pointer to a bar: the n-th of all in order of arrival, in the n-th lane from above. */
+  pointAt(place: { readonly lane: number; readonly bar: number }): Promise<void>;
+  /** The card beside the chosen bar. */
   details(): Promise<Record<string, string>>;
 }
 
@@ -203,6 +251,9 @@ async function open(proxy: TestProxy, options: BrowserContextOptions = {}): Prom
   return {
     tab,
     problems,
+    async pointAt({ lane, bar }) {
+      await tab.hover("#lanes", { position: { x: bar * 18 + 8, y: lane * 36 + 20 } });
+    },
     async details() {
       const [names, values] = [tab.locator("#details dt"), tab.locator("#details dd")];
       const facts = await Promise.all([names.allTextContents(), values.allTextContents()]);
@@ -210,6 +261,12 @@ async function open(proxy: TestProxy, options: BrowserContextOptions = {}): Prom
     },
     [Symbol.asyncDispose]: () => context.close(),
   };
+}
+
+async function scrolled(tab: Page): Promise<Pick<Element, "scrollLeft" | "scrollWidth" | "clientWidth">> {
+  return await tab.$eval("#scroller", ({ scrollLeft, scrollWidth, clientWidth }) => {
+    return { scrollLeft, scrollWidth, clientWidth };
+  });
 }
 
 interface Question {
@@ -247,17 +304,19 @@ async function ask(
   return { cached: figure("cache_read_input_tokens"), evaluated: figure("input_tokens") };
 }
 
-/** An upstream that answers immediately, for many requests. */
-function scripted(): TestServer {
+/** An upstream that answers at once, for quantity. */
+function scripted(port = 0): TestServer {
   const usage = { cache_read_input_tokens: 9000, input_tokens: 500, output_tokens: 0 };
   const start = { type: "message_start", message: { usage } };
   const server = Bun.serve({
     hostname: "127.0.0.1",
-    port: 0,
-    fetch: () =>
-      new Response(`data: ${JSON.stringify(start)}\n\ndata: {"type":"content_block_start"}\n\n`, {
-        headers: { "content-type": "text/event-stream" },
-      }),
+    port,
+    fetch: ({ url }) =>
+      url.endsWith("/props")
+        ? new Response(null, { status: 404 })
+        : new Response(`data: ${JSON.stringify(start)}\n\ndata: {"type":"content_block_start"}\n\n`, {
+            headers: { "content-type": "text/event-stream" },
+          }),
   });
   return { origin: server.url.origin, [Symbol.asyncDispose]: () => server.stop(true) };
 }

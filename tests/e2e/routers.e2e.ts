@@ -1,5 +1,5 @@
 /** Two models after one address: each gets what its own chat template can take, and the figures are those of its own server. */
-import { expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type LlamaServer, startLlamaServer } from "./support/llama-server.ts";
 import { startProxy } from "./support/proxy.ts";
 import { type RouterKind, startRouter } from "./support/router.ts";
@@ -16,6 +16,16 @@ interface Shown {
   readonly evaluated_tokens: number;
 }
 
+let strict: LlamaServer;
+let lenient: LlamaServer;
+beforeAll(async () => {
+  [strict, lenient] = await Promise.all([
+    startLlamaServer("dense", "mistralai-Ministral-3-14B-Reasoning-2512.jinja", { n_ctx: 8_192 }),
+    startLlamaServer("dense", "Qwen3-Coder.jinja", { n_ctx: 8_192 }),
+  ]);
+}, 120_000);
+afterAll(() => Promise.all([strict, lenient].map((server) => server?.[Symbol.asyncDispose]())));
+
 test.each<[RouterKind, string]>([
   ["llama-server", ""],
   ["llama-swap", ""],
@@ -24,16 +34,12 @@ test.each<[RouterKind, string]>([
   "%s with requests to %p/v1/messages",
   async (kind, prefix) => {
     await using stack = new AsyncDisposableStack();
-    const [strict, lenient] = await Promise.all([
-      startLlamaServer("dense", "mistralai-Ministral-3-14B-Reasoning-2512.jinja", { n_ctx: 8_192 }),
-      startLlamaServer("dense", "Qwen3-Coder.jinja", { n_ctx: 8_192 }),
-    ]);
-    for (const server of [strict, lenient]) stack.use(server);
     const router = stack.use(startRouter(kind, { [STRICT]: strict, [LENIENT]: lenient }));
     const proxy = stack.use(await startProxy(router.origin));
     const send = (model: string, words: string) =>
       ask(`${proxy.origin}${prefix.replace("MODEL", encodeURIComponent(model))}`, model, words);
 
+    const before = { [STRICT]: await totalsOf(strict), [LENIENT]: await totalsOf(lenient) };
     for (const words of ["first", "second"]) for (const model of [STRICT, LENIENT]) await send(model, words);
 
     const { requests } = (await (await fetch(`${proxy.origin}/cache-proxy/stats.json`)).json()) as {
@@ -50,7 +56,9 @@ test.each<[RouterKind, string]>([
       [LENIENT, lenient],
     ] as const) {
       const own = requests.filter((request) => request.model === model);
-      expect(await totalsOf(server)).toEqual([sum(own, "cached_tokens"), sum(own, "evaluated_tokens")]);
+      const after = await totalsOf(server);
+      expect(after.cached - before[model].cached).toBe(sum(own, "cached_tokens"));
+      expect(after.evaluated - before[model].evaluated).toBe(sum(own, "evaluated_tokens"));
       expect(own[1]!.cached_tokens).toBeGreaterThan(own[1]!.evaluated_tokens);
     }
     // A question about a model names it, so that no router loads another one to answer it.
@@ -84,12 +92,14 @@ async function ask(origin: string, model: string, words: string): Promise<void> 
   ];
   const body = JSON.stringify({ model, max_tokens: 8, stream: true, system: WORDS, tools, messages });
   const answer = await fetch(`${origin}/v1/messages`, { method: "POST", body });
-  await answer.text();
+  const text = await answer.text();
+  if (answer.status !== 200) throw new Error(text);
 }
 
-async function totalsOf(server: LlamaServer): Promise<(number | undefined)[]> {
+async function totalsOf(server: LlamaServer): Promise<{ cached: number; evaluated: number }> {
   const totals = await server.metrics();
-  return [totals.get("llamacpp:prompt_tokens_cached_total"), totals.get("llamacpp:prompt_tokens_total")];
+  const named = (name: string) => totals.get(`llamacpp:${name}`) ?? Number.NaN;
+  return { cached: named("prompt_tokens_cached_total"), evaluated: named("prompt_tokens_total") };
 }
 
 function sum(requests: readonly Shown[], name: "cached_tokens" | "evaluated_tokens"): number {

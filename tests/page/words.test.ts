@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { duration, grouped } from "../../src/format/numbers.ts";
 import {
   ending,
   factsOf,
@@ -24,6 +25,22 @@ test("everything that is known about a request, and nothing else", () => {
     status: "200",
   });
   expect(Object.fromEntries(factsOf(BARE))).toEqual({ total: "2.0 ms", status: "unreachable" });
+});
+
+test("a cause with its price, and short where the request ended", () => {
+  const text = "tools +1: WebFetch; ENABLE_TOOL_SEARCH=false sends all tools up front";
+  const cause = {
+    id: "tools_added",
+    certain: false,
+    tokens: 2_040,
+    estimate: true,
+    seconds: 2,
+    text,
+  } as const;
+  expect(Object.fromEntries(factsOf({ ...FULL, cause }))).toMatchObject({
+    status: "tools +1: WebFetch",
+    cause: `likely: ${text} (about ${grouped(2_040)} tokens, ${duration(2)})`,
+  });
 });
 
 test("a request in one sentence", () => {

@@ -88,6 +88,16 @@ describe("a cause", () => {
       situation(fresh, 0, newSession(fresh)),
     ],
     [
+      "model_changed",
+      true,
+      "another model, named in the system prompt too",
+      situation({ ...NEXT, model: "llama", system: [{ type: "text", text: `x${words("rule", 400)}` }] }, 0, {
+        model: "llama",
+        server: { hasOneModel: true },
+      }),
+    ],
+    ["compacted", true, "a summary", situation({ ...BASE, messages: [user(words("sum", 300))] }, head)],
+    [
       "system_changed",
       true,
       "the system prompt's start changed",
@@ -236,9 +246,14 @@ describe("a cause", () => {
   });
 });
 
-test("only first requests are cold starts", () => {
+test("only requests that begin a history are cold starts", () => {
   const ids = ["first_request", "new_session", "new_project", "compacted", "unknown"] as const;
-  expect(ids.filter((id) => isColdStart({ id }))).toEqual(["first_request", "new_session", "new_project"]);
+  expect(ids.filter((id) => isColdStart({ id }))).toEqual([
+    "first_request",
+    "new_session",
+    "new_project",
+    "compacted",
+  ]);
 });
 
 test("the server is asked only where it has less than both prompts share", () => {

@@ -67,6 +67,25 @@ test("a request whose prompt was not counted is followed all the same", () => {
   expect(outlines.previous(second)).toMatchObject({ id: 1, marks: [] });
 });
 
+test("a compacted conversation goes on, whether its summary has fewer messages or not", () => {
+  for (const messages of [
+    [user("summary")],
+    [user("summary"), assistant("yes"), user("go on"), assistant("ok")],
+  ]) {
+    const outlines = new Outlines();
+    outlines.add(1, MAIN, outlined(SECOND), 0);
+    outlines.count(1, 100);
+    expect(outlines.previous(outlines.add(2, MAIN, outlined({ ...SECOND, messages }), 1))?.id).toBe(1);
+    const stranger = outlines.add(
+      3,
+      { session: "s2", agent: "main" },
+      outlined({ ...SECOND, messages: [user("x")] }),
+      2,
+    );
+    expect(outlines.previous(stranger)).toBeUndefined();
+  }
+});
+
 test("the oldest outlines are forgotten beyond either bound", () => {
   const byCount = new Outlines({ entries: 3 });
   const byBytes = new Outlines({ bytes: 2_000 });

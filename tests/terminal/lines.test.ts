@@ -138,6 +138,19 @@ test("what was changed in a request continues its row", () => {
   expect(written.slice(2)).toEqual(["         └ a1b2 1 system turn; 10 tools moved (8 to 7 bytes)\n"]);
 });
 
+test("a long change is wrapped on a terminal and is one line in a file", () => {
+  const client = { method: "POST", path: "/v1/messages", endpoint: undefined, arrivedAt: 0 };
+  const change = { before: 9, after: 9, notes: ["one tool moved: Name ".repeat(8)] };
+  for (const isTerminal of [true, false]) {
+    const { lines: report, screen } = lines({ verbose: true, isTerminal });
+    report.rewritten(client, change, FULL.id);
+    report.ended(FULL);
+    const rows = screen.text.split("\n").slice(2);
+    expect(rows.length > 1).toBe(isTerminal);
+    if (isTerminal) expect(Math.max(...rows.map((row) => row.length))).toBeLessThan(80);
+  }
+});
+
 test("in JSON, what was changed is an event with fields and the request's id", () => {
   const { lines: report, written } = lines({ verbose: true, logFormat: "json" });
   const client = { method: "POST", path: "/v1/messages", endpoint: undefined, arrivedAt: 0 };
@@ -172,6 +185,17 @@ describe("failures that repeat", () => {
     expect(written.length).toBe(4);
   });
 
+  test("are counted in the status line of a terminal, which goes away with the summary", () => {
+    const { lines: report, screen } = lines({ isTerminal: true });
+    for (const seconds of [0, 2, 5]) {
+      report.ended(at(seconds, seconds));
+      report.running([]);
+    }
+    expect(screen.text).toEndWith("\nunreachable × 3 in 5 s");
+    report.flush();
+    expect(screen.text).toEndWith("\n         └ unreachable × 3 in 5 s");
+  });
+
   test("of another session are not", () => {
     const { lines: report, written } = lines({});
     report.ended(at(0, 1));
@@ -199,9 +223,7 @@ describe("a change of the server", () => {
     const { lines: report, written } = lines({});
     report.server(lost);
     report.server(ready);
-    expect(written[0]).toBe(
-      "warning: the upstream does not answer (connection refused); requests fail until it does\n",
-    );
+    expect(written[0]).toBe("warning: the upstream does not answer (connection refused); requests get 502\n");
     expect(written[1]).toMatch(/^\d\d:\d\d:\d\d llama-server b10434, Qwen3 is ready\n$/);
     expect(written[2]).toBe("         └ 1 slot\n");
   });

@@ -54,8 +54,9 @@ test("what failed, what a client that left has cost, and where the time went", (
     { ...bare, status: 500 },
   ]);
   expect(summary).toContain(
-    "  failed     14: 9 unreachable, 1 broken, 1 left after 1 min 39 s, 1 too long, 1 while loading, 1 refused with an error (28 672 tokens evaluated for nobody)\n",
+    "  failed     14: 9 unreachable, 1 broken, 1 left after 1 min 39 s, 1 too long, 1 while loading, 1 refused with an error\n",
   );
+  expect(summary).toContain("  abandoned  28 672 tokens evaluated for clients that left\n");
   expect(summary).toContain("  time       queued 2 s, prefill 1 min 49 s, answering 8 s\n");
   expect(summary).toMatch(/costliest\n.*28 672 evaluated, client left after 1 min 39 s\n/);
 });

@@ -158,6 +158,14 @@ describe("facts", () => {
     expect(seen).toContain("/props model=strict&autoload=false");
   });
 
+  test("of a router's model are its own right after a probe, which names none", async () => {
+    const upstream = upstreamThat(({ url }) =>
+      Response.json(new URL(url).searchParams.has("model") ? STRICT : { ...PROPS, role: "router" }),
+    );
+    await upstream.probe();
+    expect((await upstream.facts({ model: "strict" })).strictAlternation).toBe(true);
+  });
+
   test("of a server in llama-swap are asked where the request goes", async () => {
     const upstream = upstreamThat(({ url }) =>
       new URL(url).pathname === "/upstream/strict/props"
@@ -166,6 +174,44 @@ describe("facts", () => {
     );
     expect((await upstream.facts({ prefix: "/upstream/strict", model: "m" })).strictAlternation).toBe(true);
     expect((await upstream.facts({ model: "m" })).strictAlternation).toBe(false);
+  });
+});
+
+describe("facts after llama-swap", () => {
+  const swap = (running: readonly object[], seen: string[] = []) =>
+    upstreamThat(({ url }) => {
+      const { pathname } = new URL(url);
+      seen.push(pathname);
+      if (pathname === "/running") return Response.json({ running });
+      if (pathname === "/upstream/org%2Fstrict/props") return Response.json(STRICT);
+      if (pathname === "/upstream/lenient/props") return Response.json(PROPS);
+      return new Response("404 page not found", { status: 404 });
+    });
+  const RUNNING = [
+    { model: "org/strict", state: "ready" },
+    { model: "lenient", state: "ready" },
+    { model: "late", state: "starting" },
+  ];
+
+  test("are those of the model that the body names", async () => {
+    const upstream = swap(RUNNING);
+    expect((await upstream.facts({ model: "org/strict" })).strictAlternation).toBe(true);
+    expect((await upstream.facts({ model: "lenient" })).strictAlternation).toBe(false);
+    expect((await upstream.facts({ model: "org/strict" })).strictAlternation).toBe(true);
+  });
+
+  test("are those of the model right after a probe, which names none", async () => {
+    const upstream = swap(RUNNING);
+    expect(await upstream.probe()).toEqual({ status: 404 });
+    expect((await upstream.facts({ model: "org/strict" })).strictAlternation).toBe(true);
+  });
+
+  test("are not asked of a model that does not run: the question would load it", async () => {
+    const seen: string[] = [];
+    const upstream = swap(RUNNING, seen);
+    await upstream.facts({ model: "late" });
+    await upstream.facts({ model: "other" });
+    expect(seen.filter((path) => path.startsWith("/upstream/"))).toEqual([]);
   });
 });
 

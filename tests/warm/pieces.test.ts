@@ -5,9 +5,10 @@ import { conversation, type Message } from "../support/conversation.ts";
 import { property } from "../support/seeded.ts";
 
 const PLACEHOLDER = { role: "user", content: [{ type: "text", text: "." }] };
+const BRIEF = { role: "assistant", content: [{ type: "text", text: "." }] };
 const ANSWER: Message = { role: "assistant", content: [{ type: "text", text: "done" }] };
 const TURN = JSON.stringify(ANSWER);
-const CUTTING: Cutting = { turn: TURN, from: "loop", acceptsTwoUserTurns: true, pieceBytes: 100 };
+const CUTTING: Cutting = { turn: TURN, from: "loop", rendering: "user", pieceBytes: 100 };
 
 const words = (text: string): Message => ({ role: "user", content: [{ type: "text", text }] });
 const call = (id: string, thinking = ""): Message => ({
@@ -71,10 +72,18 @@ describe("pieceOf", () => {
     expect(messagesIn(pieceOf(body, 3, running))).toEqual([...EARLIER.slice(0, 3), PLACEHOLDER]);
   });
 
-  test("puts no placeholder after the user's words, and none where the template refuses two user turns", () => {
+  test("puts no placeholder after the user's words, and none where the template keeps everything", () => {
     expect(messagesIn(pieceOf(body, 7, CUTTING))).toEqual([...EARLIER, LOOP[0]!]);
-    const strict = { ...CUTTING, acceptsTwoUserTurns: false };
-    expect(messagesIn(pieceOf(body, 9, strict))).toEqual([...EARLIER, ...LOOP.slice(0, 3)]);
+    for (const rendering of ["kept", undefined] as const)
+      expect(messagesIn(pieceOf(body, 9, { ...CUTTING, rendering }))).toEqual([
+        ...EARLIER,
+        ...LOOP.slice(0, 3),
+      ]);
+  });
+
+  test("has an answer in front of the placeholder where the template looks for one", () => {
+    const piece = messagesIn(pieceOf(body, 9, { ...CUTTING, rendering: "answer" }));
+    expect(piece.slice(9)).toEqual([BRIEF, PLACEHOLDER] as never[]);
   });
 
   test("asks for one token of a stream", () => {
@@ -96,7 +105,7 @@ property("pieces grow, and each is a prefix of the whole but for its placeholder
   const cutting: Cutting = {
     turn: random.pick([TURN, undefined]),
     from: random.pick(["tail", "loop", "all"]),
-    acceptsTwoUserTurns: random.chance(0.8),
+    rendering: random.pick(["kept", "user", "answer", undefined] as const),
     pieceBytes: random.pick([1, 50, 400]),
   };
   const whole = messagesIn(wholeOf(body, cutting));
@@ -106,7 +115,8 @@ property("pieces grow, and each is a prefix of the whole but for its placeholder
   for (const cut of cuts) {
     const piece = messagesIn(pieceOf(body, cut, cutting));
     expect(piece.slice(0, cut)).toEqual(whole.slice(0, cut));
-    expect(piece.slice(cut)).toEqual(piece.length > cut ? [PLACEHOLDER as never] : []);
+    const expected = cutting.rendering === "answer" ? [BRIEF, PLACEHOLDER] : [PLACEHOLDER];
+    expect(piece.slice(cut)).toEqual(piece.length > cut ? (expected as never[]) : []);
     expect(cut).toBeLessThan(body.turns.length);
     expect(piece[cut - 1]!.role).toBe("user");
   }

@@ -390,6 +390,17 @@ describe("a long warm-up", () => {
       )
       .join("\n");
   };
+  /** Renders thinking only after the last answer, as gpt-oss's does. */
+  const droppingAfterAnswer: FakeLlama["template"] = (messages) => {
+    const last = messages.findLastIndex(
+      ({ role, ...message }) => role === "assistant" && !("tool_calls" in message),
+    );
+    return messages
+      .map(({ reasoning_content, ...message }: Record<string, unknown>, index) =>
+        JSON.stringify(index > last ? { reasoning_content, ...message } : message),
+      )
+      .join("\n");
+  };
   const keeping: FakeLlama["template"] = (messages) =>
     messages.map((message) => JSON.stringify(message)).join("\n");
   const lengths = async (count: number): Promise<number[]> => {
@@ -410,6 +421,14 @@ describe("a long warm-up", () => {
     expect(await lengths(3)).toEqual([4, 6, 9]);
     await done(ended);
     expect(ended).toMatchObject([{ outcome: "complete", pieces: 3, evaluated_tokens: 3_000 }]);
+  });
+
+  test("has an answer in each piece where the template looks for one", async () => {
+    llama.template = droppingAfterAnswer;
+    const { url, ended } = start();
+    await turn(url, { messages: LOOP });
+    expect(await lengths(3)).toEqual([5, 7, 9]);
+    await done(ended);
   });
 
   test.each([
@@ -451,7 +470,7 @@ describe("a long warm-up", () => {
       await lengths(3);
       await done(ended, count);
     }
-    expect(llama.questions.filter((path) => path === "/apply-template")).toHaveLength(2);
+    expect(llama.questions.filter((path) => path === "/apply-template")).toHaveLength(3);
   });
 });
 
@@ -496,6 +515,21 @@ describe("after a restart of the server", () => {
     await done(ended, 2);
     expect(ended.map(({ session }) => session)).toEqual(["s3", "s1"]);
     await nothing();
+  });
+
+  test("a warm-up that a side request aborts goes on after it", async () => {
+    const { url, ended } = start();
+    await turn(url, {}, { stopReason: "tool_use" });
+    await restart();
+    const first = await warmUp();
+    llama.slots = [IDLE_SLOT];
+    const side = say(url, { body: { tools: [] } });
+    await first.left;
+    (await llama.next()).answer();
+    await side;
+    (await warmUp()).answer();
+    await done(ended, 2);
+    expect(ended.map(({ outcome }) => outcome)).toEqual(["aborted", "complete"]);
   });
 
   test("nothing is sent while the server loads its model", async () => {

@@ -244,3 +244,18 @@ test("the address without its slash leads to the page", async () => {
   expect(answer.status).toBe(308);
   expect(answer.headers.get("location")).toBe("/cache-proxy/");
 });
+
+test("a request can be looked at next to the one before, without a word of it", async () => {
+  const body = (text: string) => Buffer.from(JSON.stringify({ messages: [{ role: "user", content: text }] }));
+  const observation = sent();
+  observation.sending?.("/v1/messages", body("secret words"));
+  finish(observation);
+  const answer = await get("/cache-proxy/requests/1");
+  const text = await answer.text();
+  expect(JSON.parse(text)).toMatchObject({
+    record: { id: 1, prompt_tokens: 100 },
+    sections: [{ name: "message 1 user text", bytes: 12, equal: false }],
+  });
+  expect(text).not.toContain("secret words");
+  for (const id of ["2", "x", "", "1/2"]) expect((await get(`/cache-proxy/requests/${id}`)).status).toBe(404);
+});

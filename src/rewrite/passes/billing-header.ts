@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { type Findings, NO_FINDINGS, type Pass } from "../pass.ts";
 import { type StringValue, type Value, wordOf } from "../scan.ts";
 import type { Shape } from "../shape.ts";
@@ -89,5 +90,7 @@ function headerEdit(bytes: Buffer, { start, end }: StringValue): Edit | undefine
   HEADER.lastIndex = 0;
   if (!HEADER.test(bytes.toString("latin1", start, end))) return undefined;
   const header = { start: start + 1, end: start + HEADER.lastIndex, pieces: [CONSTANT_HEADER] };
+  // What is wrong with a text must not go away: other passes leave it unchanged for that reason.
+  if (!isUtf8(bytes.subarray(header.start, header.end))) return undefined;
   return bytes.compare(CONSTANT, 0, CONSTANT.length, header.start, header.end) === 0 ? undefined : header;
 }

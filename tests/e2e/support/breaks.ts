@@ -7,7 +7,8 @@ export interface Message {
 }
 
 export interface Request {
-  readonly session: string;
+  /** Clients other than Claude Code have none. */
+  readonly session?: string | undefined;
   readonly agentId?: string;
   readonly model: string;
   readonly system: readonly string[];
@@ -90,6 +91,15 @@ export const BREAKS: readonly Break[] = [
     title: "a date at the end of the system prompt changed",
     expected: ["system_changed"],
     next: (turn) => ({ ...nextTurn(turn), system: [turn.system[0]!, `${turn.system[1]} Tuesday`] }),
+  },
+  {
+    title: "the model switched, which the system prompt names",
+    expected: ["model_changed"],
+    next: (turn) => ({
+      ...nextTurn(turn),
+      model: "claude-other",
+      system: [turn.system[0]!, `${turn.system[1]} Model: other`],
+    }),
   },
   {
     title: "two tools added in front",

@@ -48,6 +48,8 @@ export interface LlamaSettings {
   readonly checkpoint_min_step?: number;
   /** `--sleep-idle-seconds`: unloads the model after so many seconds without a request. */
   readonly sleep_idle_seconds?: number;
+  /** `--metrics`; on if not given. */
+  readonly endpoint_metrics?: boolean;
   /** `--slot-save-path`, a folder ending in "/". */
   readonly slot_save_path?: string;
   /** `-lv`: 3 is llama-server's default, 4 adds the lines on cache reuse. */

@@ -36,13 +36,14 @@ function swapAnswer({ target }: Recorded, models: object): Response | undefined 
   return target === "/props" ? new Response("404 page not found", { status: 404 }) : undefined;
 }
 
-/** The model is in the path, in the query or in the body, in this order. */
+/** The model is in the path, in the query or in the body, in this order; "" if it is in none of them. */
 function destinationOf({ target, body }: Recorded): { model: string; target: string } {
   const [, inPath, rest] = /^\/upstream\/([^/]+)(\/.*)$/.exec(target) ?? [];
   if (inPath !== undefined && rest !== undefined) return { model: decodeURIComponent(inPath), target: rest };
   const url = new URL(target, "http://router");
   const inQuery = url.searchParams.get("model");
   if (inQuery !== null) return { model: inQuery, target: url.pathname };
+  if (body.length === 0) return { model: "", target };
   return { model: (JSON.parse(Buffer.from(body).toString()) as { model: string }).model, target };
 }
 

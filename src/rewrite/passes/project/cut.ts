@@ -1,5 +1,5 @@
 import { type RawText, removals } from "../../json-bytes.ts";
-import { type StringValue, textOf } from "../../scan.ts";
+import { type Span, type StringValue, textOf } from "../../scan.ts";
 import type { Edit } from "../../splice.ts";
 import { byteSpans } from "../../text-offsets.ts";
 import { type Paragraph, paragraphsOf } from "./paragraphs.ts";
@@ -29,11 +29,8 @@ export function cutFrom(bytes: Buffer, value: StringValue, project: Project): Cu
   return {
     edits: removals(spans, removed),
     paragraphs: moved.map((index, place) => {
-      const { heading } = paragraphs[index]!;
-      const isTold = place > 0 && paragraphs[moved[place - 1]!]!.heading === heading;
-      return heading && !isTold
-        ? [...byteSpans(bytes, value, [heading]), "\\n\\n", spans[index]!]
-        : [spans[index]!];
+      const heading = headingFor(paragraphs[index]!, paragraphs[moved[place - 1] ?? -1]);
+      return heading ? [...byteSpans(bytes, value, [heading]), "\\n\\n", spans[index]!] : [spans[index]!];
     }),
     gitStatus: git >= 0 ? [{ start: spans[git]!.start, end: spans.at(-1)!.end }] : undefined,
   };
@@ -45,6 +42,11 @@ const GIT_STATUS = "gitStatus: ";
 
 /** The file that the user mentions in 2.1.177: its content follows as paragraphs of their own and must stay with it. */
 const MENTION = /^Called the \S+ tool with the following input: /;
+
+/** The heading that a moved paragraph needs; `undefined` if it has none, begins with it, or follows another of its section. */
+function headingFor({ start, heading }: Paragraph, before: Paragraph | undefined): Span | undefined {
+  return heading?.start === start || heading === before?.heading ? undefined : heading;
+}
 
 function isMoved(text: string, { start, end }: Paragraph, project: Project): boolean {
   const words = text.slice(start, end);

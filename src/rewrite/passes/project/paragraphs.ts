@@ -2,7 +2,7 @@ import type { Span } from "../../scan.ts";
 
 /** A paragraph of a text, as indices into it. Paragraphs are between blank lines. */
 export interface Paragraph extends Span {
-  /** The heading of its section; `undefined` if it has none or begins with it. */
+  /** The heading of its section, which may be its own first line. */
   readonly heading: Span | undefined;
 }
 
@@ -14,7 +14,7 @@ export function paragraphsOf(text: string): Paragraph[] {
     const words = text.slice(start, end);
     const own = isCode ? undefined : HEADING.exec(words)?.[0];
     if (own !== undefined) heading = { start, end: start + own.length };
-    paragraphs.push({ start, end, heading: own === undefined ? heading : undefined });
+    paragraphs.push({ start, end, heading });
     if (words.split(FENCE).length % 2 === 0) isCode = !isCode;
   }
   return paragraphs;

@@ -1,4 +1,4 @@
-import { insertion, join, type RawText, textBlock } from "../../json-bytes.ts";
+import { insertion, join, type RawText, type RawValue, removals, textBlock } from "../../json-bytes.ts";
 import { type ArrayValue, type StringValue, textOf, type Value } from "../../scan.ts";
 import type { Edit } from "../../splice.ts";
 import { isReminder } from "../turns/reminder.ts";
@@ -6,28 +6,38 @@ import { textIn } from "./opening.ts";
 
 /** Texts for the first user turn. */
 export interface Placed {
-  /** Goes before all that differs between projects. */
+  /** Goes after the reminders that are the same in every project. */
   readonly project: readonly RawText[];
   /** Goes right before the first block that is not a reminder. */
   readonly session: readonly RawText[];
 }
 
-/** The edits that put texts as reminders into the content of a user turn. */
+/**
+ * The edits that put texts as reminders into the content of a user turn. The reminder on attribution, which is the same in every project
+ * but comes after CLAUDE.md and git status, goes before them.
+ */
 export function placeReminders(bytes: Buffer, content: StringValue | ArrayValue, texts: Placed): Edit[] {
-  if (content.kind === "string") return beforeString(content, [...texts.project, ...texts.session]);
+  const [project, session] = [texts.project.map(asBlock), texts.session.map(asBlock)];
+  if (content.kind === "string") return beforeString(content, [...project, ...session]);
   const reminders = leadingReminders(bytes, content.items);
-  const constant = reminders.findLastIndex((words) => CONSTANT.test(words)) + 1;
+  const varying = reminders.findIndex((words) => VARYING.test(words));
+  const place = varying < 0 ? reminders.length : varying;
+  const late = reminders.findIndex((words, index) => index > place && CONSTANT.test(words));
+  const constant: RawValue[] = late < 0 ? [] : [[content.items[late]!]];
   return [
-    ...beforeBlock(content, constant, texts.project),
-    ...beforeBlock(content, reminders.length, texts.session),
+    ...removals(content.items, late < 0 ? [] : [late]),
+    ...beforeBlock(content, place, [...constant, ...project]),
+    ...beforeBlock(content, reminders.length, session),
   ];
 }
 
 // --- internal ---
 
-/** The reminders of 2.1.119 that are the same in every project; later versions have these texts in the system turn. */
-const CONSTANT =
-  /^\s*<system-reminder>\s*(?:The following skills are|The following deferred tools are|Available agent types)/;
+/** CLAUDE.md, git status, and a file that the user mentions. */
+const VARYING =
+  /^\s*<system-reminder>\s*(?:Called the|Result of calling the)|^Contents of |^# (?:claudeMd|gitStatus)$/m;
+
+const CONSTANT = /^\s*<system-reminder>\s*Attribution for git commits/;
 
 function leadingReminders(bytes: Buffer, blocks: readonly Value[]): string[] {
   const reminders: string[] = [];
@@ -39,19 +49,18 @@ function leadingReminders(bytes: Buffer, blocks: readonly Value[]): string[] {
   return reminders;
 }
 
-function beforeString({ start, end }: StringValue, texts: readonly RawText[]): Edit[] {
-  return [insertion(start, ["[", ...blocksOf(texts), ',{"type":"text","text":']), insertion(end, ["}]"])];
+function asBlock(text: RawText): RawValue {
+  return textBlock(["<system-reminder>\\n", ...text, "\\n</system-reminder>"]);
 }
 
-function beforeBlock({ items, start }: ArrayValue, index: number, texts: readonly RawText[]): Edit[] {
-  if (texts.length === 0) return [];
+function beforeString({ start, end }: StringValue, blocks: readonly RawValue[]): Edit[] {
+  return [insertion(start, ["[", ...join(blocks, ","), ',{"type":"text","text":']), insertion(end, ["}]"])];
+}
+
+function beforeBlock({ items, start }: ArrayValue, index: number, blocks: readonly RawValue[]): Edit[] {
+  if (blocks.length === 0) return [];
   const next = items[index];
-  if (next) return [insertion(next.start, [...blocksOf(texts), ","])];
+  if (next) return [insertion(next.start, [...join(blocks, ","), ","])];
   const last = items.at(-1);
-  return [insertion(last?.end ?? start + 1, [last ? "," : "", ...blocksOf(texts)])];
-}
-
-function blocksOf(texts: readonly RawText[]): RawText {
-  const blocks = texts.map((text) => textBlock(["<system-reminder>\\n", ...text, "\\n</system-reminder>"]));
-  return join(blocks, ",");
+  return [insertion(last?.end ?? start + 1, [last ? "," : "", ...join(blocks, ",")])];
 }
