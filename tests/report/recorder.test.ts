@@ -223,22 +223,27 @@ test("the tokens of a long answer are told about once a second", async () => {
 
 test("only a request beside others can have waited for a slot", async () => {
   const { recorder, records } = listening();
-  const answered = (observation: Observation): void => {
-    observation.answered(200, SSE);
-    observation.chunk(START);
-    observation.chunk(TEXT);
-    observation.end("complete");
+  const headers = (...observations: Observation[]): void => {
+    for (const observation of observations) observation.answered(200, SSE);
+  };
+  const tokens = (...observations: Observation[]): void => {
+    for (const observation of observations) {
+      observation.chunk(START);
+      observation.chunk(TEXT);
+      observation.end("complete");
+    }
   };
   const [first, second] = [recorder.begin(request()), recorder.begin(request())];
   first.sent();
   second.sent();
-  await Bun.sleep(5);
-  for (const observation of [first, second]) observation.answered(200, SSE);
+  headers(first, second);
   await Bun.sleep(20);
-  for (const observation of [first, second]) answered(observation);
+  tokens(first, second);
   const third = recorder.begin(request());
   third.sent();
-  answered(third);
+  headers(third);
+  await Bun.sleep(20);
+  tokens(third);
   recorder.flush();
   expect(records.map(({ queued_ms }) => queued_ms !== undefined)).toEqual([false, true, false]);
 });
