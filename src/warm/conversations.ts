@@ -80,6 +80,11 @@ export class Conversations {
       if (prefix === "") this.#due.set(session, { reason: "restart", done: 0 });
   }
 
+  /** Its prompt is about to be evaluated again; when that is aborted, it goes on in the same slot. */
+  returns(session: string): void {
+    this.#latest = session;
+  }
+
   warmed(session: string): void {
     this.#due.delete(session);
     this.#back.add(session);

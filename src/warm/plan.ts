@@ -8,7 +8,7 @@ export interface Candidate {
   readonly session: string;
   /** Why its state has to be warmed; `undefined` if it has been, or if the conversation is not waiting for its user. */
   readonly due: "turn" | "restart" | undefined;
-  /** Whether no other conversation has used the server after it. */
+  /** Whether no other conversation has used the server after it, or after its warm-up has begun. */
   readonly isLatest: boolean;
   /** Tokens that its slot held at the end of its last answer. */
   readonly tokens: number | undefined;
@@ -44,11 +44,11 @@ export type Step =
 export function plan({ candidates, hasHead, slots, isNew }: Situation): Step | undefined {
   const isEmpty = slots ? slots.every(({ tokens }) => tokens === 0) : isNew;
   const back = candidates.filter(({ isBack }) => isBack);
-  const found = candidates.find((candidate) =>
-    candidate.due === "turn"
-      ? candidate.isLatest || isHeld(candidate, slots)
-      : candidate.due === "restart" && (back.length === 0 ? isEmpty : hasSlotFor(candidate, back, slots)),
-  );
+  const found = candidates.find((candidate) => {
+    if (candidate.due === undefined || candidate.isLatest) return candidate.due !== undefined;
+    if (candidate.due === "turn") return isHeld(candidate, slots);
+    return back.length === 0 ? isEmpty : hasSlotFor(candidate, back, slots);
+  });
   if (found?.due) return { reason: found.due, session: found.session };
   return hasHead && isEmpty && candidates.length === 0 ? { reason: "start" } : undefined;
 }

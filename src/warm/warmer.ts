@@ -198,6 +198,7 @@ export class Warmer implements Observer, Follower {
     const again = rendering === "user" || rendering === "answer" ? "loop" : "tail";
     const cutting: Cutting = { turn, from: reason === "turn" ? again : "all", rendering };
     if (signal.aborted) return false;
+    if (reason === "restart") this.#conversations.returns(session);
     const result = await this.#send(
       { reason, session, model },
       { target, conversation, body, cutting, from: due.done },

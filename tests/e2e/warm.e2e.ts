@@ -17,6 +17,7 @@ const CASES: readonly (readonly [template: string, kind: ModelKind])[] = [
   ["Qwen3.5-4B", "dense"],
   ["Qwen3.5-4B", "hybrid"],
   ["openai-gpt-oss-120b", "dense"],
+  ["openai-gpt-oss-120b", "swa"],
   ["deepseek-ai-DeepSeek-V3.2", "dense"],
   ["GLM-4.6", "dense"],
   ["MiniMax-M2", "dense"],

@@ -81,6 +81,11 @@ const CASES: readonly [name: string, situation: Partial<Situation>, want: Step |
     undefined,
   ],
   [
+    "a restart whose warm-up was aborted",
+    { candidates: [conversation("a", { ...RESTART, isLatest: true })], slots: [slot(700)] },
+    { reason: "restart", session: "a" },
+  ],
+  [
     "another conversation after a restart, in a slot of its own",
     { candidates: [conversation("b", BACK), conversation("a", RESTART)], slots: [slot(700), slot(0)] },
     { reason: "restart", session: "a" },

@@ -517,6 +517,21 @@ describe("after a restart of the server", () => {
     await nothing();
   });
 
+  test("a warm-up that a side request aborts goes on after it", async () => {
+    const { url, ended } = start();
+    await turn(url, {}, { stopReason: "tool_use" });
+    await restart();
+    const first = await warmUp();
+    llama.slots = [IDLE_SLOT];
+    const side = say(url, { body: { tools: [] } });
+    await first.left;
+    (await llama.next()).answer();
+    await side;
+    (await warmUp()).answer();
+    await done(ended, 2);
+    expect(ended.map(({ outcome }) => outcome)).toEqual(["aborted", "complete"]);
+  });
+
   test("nothing is sent while the server loads its model", async () => {
     const { url } = start();
     await turn(url, {}, { stopReason: "tool_use" });

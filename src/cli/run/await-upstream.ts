@@ -21,6 +21,8 @@ export interface AwaitSettings {
   /** Whether to wait for a server that does not answer. */
   readonly wait: boolean;
   readonly output: Output;
+  /** Shows no progress. */
+  readonly quiet?: boolean;
   readonly intervalMs?: number;
   /** Throws when there is nothing to wait for any more. */
   readonly check?: () => void;
@@ -28,7 +30,7 @@ export interface AwaitSettings {
 
 /** Waits until the server has loaded its model. Throws one line for the user when it does not answer and `wait` is not set. */
 export async function awaitUpstream(address: Address, settings: AwaitSettings): Promise<ReadyServer> {
-  const { headers, wait, output, intervalMs = 500, check } = settings;
+  const { headers, wait, output, quiet = false, intervalMs = 500, check } = settings;
   const since = performance.now();
   const progress = new WaitLine(output);
   try {
@@ -41,7 +43,7 @@ export async function awaitUpstream(address: Address, settings: AwaitSettings): 
         );
       if ("status" in asked && asked.status !== LOADING) return await describe(address, asked, headers);
       const what = "cause" in asked ? `llama-server at ${urlOf(address)}` : "llama-server to load its model";
-      progress.show(what, (performance.now() - since) / 1000);
+      if (!quiet) progress.show(what, (performance.now() - since) / 1000);
       await Bun.sleep(intervalMs);
     }
   } finally {

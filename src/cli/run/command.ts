@@ -77,6 +77,7 @@ function passSignals(job: Job): () => void {
 
 /** The state is the first field after the program's name, which may itself hold parentheses; see proc_pid_stat(5). */
 function isStopped(pid: number): boolean {
+  if (process.platform === "win32") return false;
   if (process.platform === "linux") {
     try {
       return /\) T /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));

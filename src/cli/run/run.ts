@@ -66,7 +66,7 @@ async function runWithServer(options: RunOptions, output: Output): Promise<numbe
     server.checkStart();
   };
   try {
-    const settings = { headers: credentialsOf(), output, wait: true, check };
+    const settings = { headers: credentialsOf(), output, quiet: options.quiet, wait: true, check };
     const ready = await awaitUpstream(server.address, settings);
     return await runWithOwnProxy(options, ready, server, output);
   } catch (error) {
@@ -78,8 +78,11 @@ async function runWithServer(options: RunOptions, output: Output): Promise<numbe
   }
 }
 
-async function readyServer({ upstream, wait, dryRun }: RunOptions, output: Output): Promise<ReadyServer> {
-  const settings = { headers: credentialsOf(), output };
+async function readyServer(
+  { upstream, wait, dryRun, quiet }: RunOptions,
+  output: Output,
+): Promise<ReadyServer> {
+  const settings = { headers: credentialsOf(), output, quiet };
   if (!dryRun) return await awaitUpstream(upstream, { ...settings, wait });
   // What the server would say can be left out of what is printed.
   return await awaitUpstream(upstream, { ...settings, wait: false }).catch(() => UNKNOWN);

@@ -84,6 +84,13 @@ describe("the server", () => {
     expect(err).toContain(`waiting for llama-server at ${url}`);
   });
 
+  test("is waited for in silence with --quiet", async () => {
+    let asked = 0;
+    const url = llamaServer({ isLoading: () => asked++ < 2 });
+    const { code, err } = await run(["--quiet", "--upstream", url], ["true"]);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+  });
+
   test("is waited for while it loads its model", async () => {
     let asked = 0;
     const url = llamaServer({ isLoading: () => asked++ < 2 });

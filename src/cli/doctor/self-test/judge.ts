@@ -49,7 +49,7 @@ function unreported({ title }: Measured): Finding {
   return problem(
     "server.cached-tokens",
     `answers on /v1/messages do not report cached tokens (seen in "${title}"), so nobody can tell what the cache does`,
-    "update llama-server: builds of 2026-09 and later report them",
+    "update llama-server: builds of 2026-09 and later report them, show the progress of a prefill, and send signs of life during it",
   );
 }
 
