@@ -29,7 +29,7 @@ export interface MessagesComparison {
 }
 
 export function compareMessages(before: readonly Message[], after: readonly Message[]): MessagesComparison {
-  const known = new Set(before.map(keyOf));
+  const known = new Set(before.map(({ hash }) => hash));
   const equal = equalAtStart(before, after);
   const shared = bytesIn(after.slice(0, equal)) + sharedInside(before[equal], after[equal]);
   return {
@@ -39,16 +39,11 @@ export function compareMessages(before: readonly Message[], after: readonly Mess
   };
 }
 
-/** Whether two messages are the same, however they are wrapped. */
-export function isSameMessage(one: Message, other: Message): boolean {
-  return (
-    one.role === other.role &&
-    one.blocks.length === other.blocks.length &&
-    one.blocks.every((block, index) => isSame(block, other.blocks[index]!))
-  );
-}
-
 // --- internal ---
+
+function isSameMessage(one: Message, other: Message): boolean {
+  return one.hash === other.hash && one.bytes === other.bytes && one.role === other.role;
+}
 
 function equalAtStart(before: readonly Message[], after: readonly Message[]): number {
   const end = after.findIndex((message, index) => !before[index] || !isSameMessage(before[index], message));
@@ -71,13 +66,13 @@ function kindOf(
   before: readonly Message[],
   after: readonly Message[],
   equal: number,
-  known: ReadonlySet<string>,
+  known: ReadonlySet<number>,
 ): MessagesKind {
   if (equal === before.length) return equal === after.length ? "same" : "extended";
   if (equal === after.length) return "rewound";
   const rest = after.slice(equal);
   const isShorter = after.length < before.length;
-  const firstKnown = rest.findIndex((message) => known.has(keyOf(message)));
+  const firstKnown = rest.findIndex((message) => known.has(message.hash));
   if (firstKnown === 0) return "dropped";
   if (firstKnown > 0) return isShorter ? "compacted" : "edited";
   if (equal === 0) return isShorter && before.length >= 3 ? "compacted" : "replaced";
@@ -85,8 +80,8 @@ function kindOf(
 }
 
 function goneFrom(before: readonly Message[], after: readonly Message[]): number {
-  const kept = new Set(after.map(keyOf));
-  return before.filter((message) => !kept.has(keyOf(message))).length;
+  const kept = new Set(after.map(({ hash }) => hash));
+  return before.filter((message) => !kept.has(message.hash)).length;
 }
 
 /** Blocks that the earlier request has anywhere are known: a block may have moved to another message. */
@@ -100,10 +95,6 @@ function newIn(before: readonly Message[], after: readonly Message[], equal: num
     });
     return sum + fresh.reduce((total, bytes) => total + bytes, 0);
   }, 0);
-}
-
-function keyOf({ role, blocks }: Message): string {
-  return `${role} ${blocks.map(({ hash, bytes }) => `${hash}.${bytes}`).join()}`;
 }
 
 function bytesIn(messages: readonly Message[]): number {

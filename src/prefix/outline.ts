@@ -23,6 +23,8 @@ export interface Message {
   /** A content that is a string counts as one block of text. Empty texts are left out: no template renders them. */
   readonly blocks: readonly Block[];
   readonly bytes: number;
+  /** Of its role and its blocks. */
+  readonly hash: number;
 }
 
 export interface Parameter extends Section {
@@ -215,8 +217,12 @@ const MESSAGES: Readonly<Record<ApiShape, string>> = {
 };
 
 function messageOf(role: Role, blocks: readonly Block[]): Message {
-  return { role, blocks, bytes: bytesIn(blocks) };
+  const parts = [ROLE_NUMBERS[role], ...blocks.map(({ hash }) => hash)];
+  const hash = parts.reduce((sum, part) => (Math.imul(sum, 0x01000193) ^ part) >>> 0, 0x811c9dc5);
+  return { role, blocks, bytes: bytesIn(blocks), hash };
 }
+
+const ROLE_NUMBERS: Readonly<Record<Role, number>> = { user: 1, assistant: 2, system: 3, tool: 4, other: 5 };
 
 function itemsOf(value: Value | undefined): ArrayValue["items"] {
   return value?.kind === "array" ? value.items : [];

@@ -2,21 +2,25 @@
 export interface Section {
   readonly bytes: number;
   readonly hash: number;
-  /** A hash for each `grain` bytes from the start: where two versions part. */
+  /** Hashes of the beginnings that end at each `grain` bytes: where two versions part. */
   readonly grains: readonly number[];
   readonly grain: number;
 }
 
 /** Bytes per grain: fine in the system prompt, where one changed date costs the whole prompt, and coarse in the history. */
 export const FINE = 64;
-export const COARSE = 1024;
+export const COARSE = 2048;
 
-/** The section that these bytes are. */
+/** The section that these bytes are. Reads each byte once: the hash of a beginning is the seed of the next grain's. */
 export function sectionOf(bytes: Uint8Array, grain: number): Section {
   const grains: number[] = [];
-  for (let at = 0; at + grain < bytes.length; at += grain)
-    grains.push(Bun.hash.xxHash32(bytes.subarray(at, at + grain)));
-  return { bytes: bytes.length, hash: Bun.hash.xxHash32(bytes), grains, grain };
+  let [at, hash] = [0, 0];
+  for (; at + grain < bytes.length; at += grain) {
+    hash = Bun.hash.xxHash32(bytes.subarray(at, at + grain), hash);
+    grains.push(hash);
+  }
+  const rest = at === 0 ? bytes : bytes.subarray(at);
+  return { bytes: bytes.length, hash: Bun.hash.xxHash32(rest, hash), grains, grain };
 }
 
 /** Whether both have the same bytes. */
