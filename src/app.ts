@@ -19,6 +19,7 @@ import { type Address, urlOf } from "./upstream/address.ts";
 import { Replicas } from "./upstream/replicas.ts";
 import { type Answer, Upstream } from "./upstream/upstream.ts";
 import type { ServerView } from "./upstream/watch.ts";
+import { projectAt } from "./warm/head.ts";
 import { Heads } from "./warm/heads.ts";
 import { WarmTotals } from "./warm/totals.ts";
 import { Warmer } from "./warm/warmer.ts";
@@ -32,6 +33,8 @@ export interface AppSettings extends GuardSettings, RewriteSettings {
   readonly warm: "auto" | "off";
   /** Where the heads of prompts are kept; `undefined` keeps none. */
   readonly headsFolder?: string | undefined;
+  /** Where the command works that `run` starts: the head of this project is warmed first. */
+  readonly projectFolder?: string | undefined;
   /** In which a balancer names the server that answered. */
   readonly replicaHeader: string;
   readonly logFormat: LogFormat;
@@ -143,10 +146,11 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
   };
 
   function startWarmer(): Warmer {
-    const { headsFolder } = settings;
+    const { headsFolder, projectFolder } = settings;
     return new Warmer({
       upstream,
       heads: headsFolder === undefined ? undefined : new Heads(headsFolder),
+      project: projectFolder === undefined ? undefined : projectAt(projectFolder),
       listener: {
         started(warmUp) {
           warmUps.started(warmUp);

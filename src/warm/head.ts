@@ -31,6 +31,12 @@ export function projectOf(head: Buffer): string {
   );
 }
 
+/** What `projectOf` gives for the heads of a client that works in this directory. */
+export function projectAt(directory: string): string {
+  const quoted = Buffer.from(JSON.stringify(directory)).toString("latin1");
+  return /^"([^"\\]{1,1024})/.exec(quoted)?.[1] ?? directory;
+}
+
 // --- internal ---
 
 const OPEN = "<system-reminder>";

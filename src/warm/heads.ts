@@ -35,7 +35,7 @@ export class Heads {
     this.#saved = hash;
     try {
       await mkdir(this.folder, { recursive: true, mode: 0o700 });
-      const path = join(this.folder, `${Bun.hash(project).toString(16)}${SUFFIX}`);
+      const path = this.#fileOf(project);
       const draft = `${path}.${process.pid}.tmp`;
       await writeFile(draft, Buffer.concat([Buffer.from(`${target}\n`), body]), { mode: 0o600 });
       await rename(draft, path);
@@ -45,9 +45,11 @@ export class Heads {
     }
   }
 
-  /** The head that was saved last; `undefined` without one. */
-  async latest(): Promise<Head | undefined> {
-    const [newest] = await this.#files();
+  /** The head of the project or, without one, the head that was saved last; `undefined` without any. */
+  async latest(project?: string): Promise<Head | undefined> {
+    const files = await this.#files();
+    const own = project === undefined ? undefined : files.find((path) => path === this.#fileOf(project));
+    const newest = own ?? files[0];
     if (!newest) return undefined;
     const bytes = await readFile(newest).catch(() => Buffer.alloc(0));
     const end = bytes.indexOf("\n");
@@ -56,6 +58,10 @@ export class Heads {
   }
 
   // --- internal ---
+
+  #fileOf(project: string): string {
+    return join(this.folder, `${Bun.hash(project).toString(16)}${SUFFIX}`);
+  }
 
   async #removeOldest(): Promise<void> {
     const files = await this.#files();

@@ -21,6 +21,8 @@ export interface WarmerSettings {
   readonly listener: WarmListener;
   /** `undefined` keeps nothing on disk. */
   readonly heads?: Heads | undefined;
+  /** The project whose head is wanted first, as `projectOf` names it. */
+  readonly project?: string | undefined;
   readonly times?: Partial<WarmTimes> | undefined;
 }
 
@@ -41,6 +43,7 @@ export class Warmer implements Observer, Follower {
   readonly #upstream: Upstream;
   readonly #listener: WarmListener;
   readonly #heads: Heads | undefined;
+  readonly #project: string | undefined;
   readonly #conversations = new Conversations();
   readonly #templates: Templates;
   readonly #quiet: Quiet;
@@ -54,11 +57,12 @@ export class Warmer implements Observer, Follower {
   /** Whether the server came up after everything that was sent to it. */
   #isNew = false;
 
-  constructor({ upstream, listener, heads, times }: WarmerSettings) {
+  constructor({ upstream, listener, heads, project, times }: WarmerSettings) {
     const { quietMs, watchMs } = { ...TIMES, ...times };
     this.#upstream = upstream;
     this.#listener = listener;
     this.#heads = heads;
+    this.#project = project;
     this.#templates = new Templates(upstream);
     this.#quiet = new Quiet(quietMs, (signal) => this.#usePause(signal));
     this.#watch = setInterval(() => void this.#look(), watchMs);
@@ -125,9 +129,9 @@ export class Warmer implements Observer, Follower {
     this.#quiet.waitAgain();
   }
 
-  /** Takes the latest head, unless there is a conversation to go on with. */
+  /** Takes the head of the wanted project, or else the latest, unless there is a conversation to go on with. */
   async #remember(): Promise<void> {
-    const head = await this.#heads?.latest();
+    const head = await this.#heads?.latest(this.#project);
     if (!head || this.#quiet.isRunning || !this.#conversations.isEmpty) return;
     this.#head = head;
     this.#quiet.waitAgain();

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { projectAt, projectOf } from "../../src/warm/head.ts";
 import { forgetHeads, Heads, headsFolder } from "../../src/warm/heads.ts";
 
 let root: string;
@@ -26,6 +27,18 @@ function age(): void {
 }
 
 describe("remembered heads", () => {
+  test("of the wanted project come first, whatever its folder's name is", async () => {
+    for (const directory of ["/home/u/shop", '/home/u/Müller\'s "shop"']) {
+      const system = `You work here.\n - Primary working directory: ${directory}\nMore.`;
+      const own = head(JSON.stringify({ system }));
+      const heads = new Heads(join(folder, Bun.hash(directory).toString(36)));
+      await heads.save(projectOf(own.body), own);
+      await heads.save("/blog", head("two"));
+      expect(await heads.latest(projectAt(directory))).toEqual(own);
+      expect(await heads.latest(projectAt("/home/u/other"))).toBeDefined();
+    }
+  });
+
   test("come back as they were, the latest one first", async () => {
     const heads = new Heads(folder);
     expect(await heads.latest()).toBeUndefined();

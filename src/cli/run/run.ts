@@ -139,7 +139,11 @@ async function start(options: RunOptions, server: OwnServer | undefined, file: L
   const log = createLog(output, options.logFormat);
   const settings = server ? { ...options, upstream: server.address, ready: () => server.ready() } : options;
   const app = await listen(options, () =>
-    startApp({ ...settings, headsFolder: folderOf(options), stays: false }, output, log),
+    startApp(
+      { ...settings, headsFolder: folderOf(options), projectFolder: process.cwd(), stays: false },
+      output,
+      log,
+    ),
   );
   server?.onNote((note) => log.warn(note));
   surviveStrayErrors(app, log);
