@@ -215,7 +215,7 @@ describe.each([
     const chat = conversation(random);
     const seen = () => {
       const body = serialise(
-        bodyOf(name, withEnvironment(chat.request(), name)) as Json,
+        bodyOf(name, withEnvironment(chat.request(), name)) as unknown as Json,
         random,
         () => false,
       );
