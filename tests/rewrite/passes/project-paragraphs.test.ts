@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { conversation, type Message } from "../../support/conversation.ts";
 import { type Json, randomText, serialize } from "../../support/json.ts";
 import { property, type Random } from "../../support/seeded.ts";
 import { expectUnchanged, FOLD, OPENAI, rewriteChecked, type Setup, STRICT } from "../checked.ts";
+import { modelView } from "../model-view.ts";
 
 const MOVE: Setup = { ...FOLD, systemTurns: "keep" };
 const KEEP: Setup = { ...FOLD, projectParagraphs: "keep" };
@@ -204,6 +206,33 @@ test("a text that cannot be read keeps the paragraphs in place", () => {
   expectUnchanged(body.replace("You are Claude Code.", "\\x"), MOVE);
 });
 
+describe.each([
+  ["any template", FOLD],
+  ["strict alternation", STRICT],
+] as const)("%s", (_, setup) => {
+  property("an answered turn stays as it was seen", 200, (random) => {
+    const name = random.pick(["demo", 'my "demo" é']);
+    const chat = conversation(random);
+    const seen = () => {
+      const body = serialize(
+        bodyOf(name, withEnvironment(chat.request(), name)) as unknown as Json,
+        random,
+        () => false,
+      );
+      const out = JSON.parse(Buffer.from(rewriteChecked(body, setup).body).toString()) as Body;
+      expect(JSON.stringify(out.system)).not.toContain(`/w/${name}`);
+      return [{ message: -1, role: "system", part: JSON.stringify(out.system) }, ...modelView(out.messages)];
+    };
+    let before = seen();
+    for (let turn = random.below(5); turn >= 0; turn--) {
+      chat.grow();
+      const after = seen();
+      expect(after.slice(0, before.length)).toEqual(before);
+      before = after;
+    }
+  });
+});
+
 property("nothing is lost, nothing else changes, whatever the escapes", 300, (random) => {
   const name = random.pick(["demo", 'my "demo" é', "漢字 👩‍💻", "a\\b"]);
   const paragraphs = random.some(1, 8, () => paragraph(random, name));
@@ -233,6 +262,12 @@ property("nothing is lost, nothing else changes, whatever the escapes", 300, (ra
 });
 
 // --- internal ---
+
+/** With the system turn on the environment after the first user turn. */
+function withEnvironment(messages: readonly Message[], name: string): Message[] {
+  const first = messages.findIndex(({ role }) => role === "user");
+  return messages.toSpliced(first + 1, 0, { role: "system", content: turnOf(name) });
+}
 
 function contentOf(turn: object | undefined): readonly object[] {
   return (turn as { readonly content: readonly object[] }).content;
