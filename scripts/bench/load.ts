@@ -2,7 +2,8 @@
  * Many conversations that stream at once through one proxy: errors, memory over time, and what the proxy adds to the first byte and to
  * every chunk, compared with one conversation. What is added is the difference to a few conversations that ask the upstream directly at the
  * same time, because a busy machine delays both. The upstream is a fake one that answers at once with an event every 50 ms.
- * `bun run build && bun scripts/bench/load.ts [conversations] [seconds]`; 200 and 180 if not given.
+ * `bun run build && bun scripts/bench/load.ts [conversations] [seconds] [events]`: 200 conversations for 180 s, 100
+ * events an answer, if not given.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
@@ -12,14 +13,15 @@ import { originIn, type Part, startPart } from "./part.ts";
 
 /** Of `messages` and `system`; with its tools the body then has the 104 KB of a usual first request. */
 const BODY_BYTES = 34_000;
-const EVENTS = 100;
 const EVENT_MS = 50;
 /** How long the run with one conversation takes. */
 const COMPARED_SECONDS = 20;
 /** The conversations that ask the upstream directly while the others load the proxy. */
 const BESIDE = 10;
 
-const [role = "200", seconds = "180"] = process.argv.slice(2);
+const [role = "200", seconds = "180", events = "100"] = process.argv.slice(2);
+/** In each answer. */
+const EVENTS = Number(events);
 if (role === "upstream") serveStreams();
 else await measure(Number(role), Number(seconds));
 
@@ -40,7 +42,7 @@ interface Sample {
 }
 
 async function measure(conversations: number, loadSeconds: number): Promise<void> {
-  const upstream = await startPart(import.meta.path, "upstream");
+  const upstream = await startPart(import.meta.path, "upstream", seconds, events);
   const proxy = await startProxy(upstream.origin);
   const compared = Math.min(COMPARED_SECONDS, loadSeconds);
   console.log(
@@ -111,24 +113,24 @@ async function ask(
 ): Promise<void> {
   const headers = { "content-type": "application/json", "x-claude-code-session-id": session };
   const sent = performance.now();
-  let events = 0;
+  let received = 0;
   let rest = "";
   try {
     const answer = await fetch(`${origin}/v1/messages?beta=true`, { method: "POST", body, headers });
     if (answer.status !== 200) throw new Error(`status ${answer.status}`);
     for await (const chunk of answer.body!) {
       const now = clock();
-      if (events === 0) seen.firstByte.push(performance.now() - sent);
+      if (received === 0) seen.firstByte.push(performance.now() - sent);
       seen.chunks++;
       rest += Buffer.from(chunk).toString("latin1");
       for (let at = rest.indexOf("\n\n"); at >= 0; at = rest.indexOf("\n\n")) {
         const written = /"sent":([\d.]+)/.exec(rest.slice(0, at))?.[1];
         if (written !== undefined) seen.lags.push(now - Number(written));
-        events++;
+        received++;
         rest = rest.slice(at + 2);
       }
     }
-    if (events !== EVENTS) throw new Error(`${events} events of ${EVENTS}`);
+    if (received !== EVENTS) throw new Error(`${received} events of ${EVENTS}`);
     seen.requests++;
   } catch (error) {
     seen.errors.push((error as Error).message);
@@ -148,7 +150,7 @@ function serveStreams(): void {
     async fetch(request) {
       if (request.method !== "POST") return new Response("ok");
       await request.arrayBuffer();
-      return new Response(events() as unknown as BodyInit, {
+      return new Response(streamed() as unknown as BodyInit, {
         headers: { "content-type": "text/event-stream" },
       });
     },
@@ -156,7 +158,7 @@ function serveStreams(): void {
   console.log(server.url.origin);
 }
 
-async function* events(): AsyncGenerator<Uint8Array> {
+async function* streamed(): AsyncGenerator<Uint8Array> {
   for (let count = 0; count < EVENTS; count++) {
     if (count > 0) await Bun.sleep(EVENT_MS);
     yield eventOf(count === 0);
