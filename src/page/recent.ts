@@ -124,7 +124,7 @@ function rowOf(record: Finished, longest: number): HTMLElement {
     "tr",
     { class: state || undefined, "data-request": record.id },
     html("td", {}, clock(record.time)),
-    html("td", { class: "status" }, ending(record)),
+    html("td", { class: "status", title: record.cause?.text }, ending(record)),
     html("td", { class: "number" }, share),
     number(record.evaluated_tokens ?? record.abandoned_tokens),
     html("td", { class: "time" }, waterfallOf(record, longest)),

@@ -36,10 +36,15 @@ export function sender({ agent, endpoint }: Item): string {
   return agent === "side" ? "side request" : (agent ?? endpoint);
 }
 
-/** How it ended and why known tokens were evaluated again, or the state of a running request. */
+/** How it ended and, in two words, why known tokens were evaluated again, or the state of a running request. */
 export function ending(item: Item): string {
   if (!("outcome" in item)) return item.state;
-  return failureWords(item) || (item.cause?.text.split("; ")[0] ?? String(item.status ?? ""));
+  return failureWords(item) || causeName(item.cause?.id) || String(item.status ?? "");
+}
+
+/** `slot taken` for `slot_taken`. */
+export function causeName(id: string | undefined): string {
+  return id?.replaceAll("_", " ") ?? "";
 }
 
 /** A client that left has not failed. */

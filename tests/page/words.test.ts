@@ -90,3 +90,9 @@ test("times of an axis differ: seconds where minutes would be the same, and equa
   expect(tickTexts([at(0), at(60)]).map((text) => text.length)).toEqual([5, 5]);
   expect(tickTexts([at(0), at(20), at(20)]).map((text) => text.length)).toEqual([8, 8, 0]);
 });
+
+test("a cause is named in two words next to the time; a failure comes first", () => {
+  const cause = { id: "slot_taken", certain: true, tokens: 9, text: "slot taken by session 4770" } as const;
+  expect(ending({ ...FULL, cause } as typeof FULL)).toBe("slot taken");
+  expect(ending({ ...FULL, cause, status: 500 } as typeof FULL)).toBe("500");
+});
