@@ -146,7 +146,7 @@ function serveStreams(): void {
     hostname: "127.0.0.1",
     idleTimeout: 0,
     async fetch(request) {
-      if (request.method !== "POST") return new Response("not found", { status: 404 });
+      if (request.method !== "POST") return new Response("ok");
       await request.arrayBuffer();
       return new Response(events() as unknown as BodyInit, {
         headers: { "content-type": "text/event-stream" },

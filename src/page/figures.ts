@@ -35,7 +35,13 @@ function set(id: string, text: string): void {
   byId(id).textContent = text;
 }
 
-function shareNote({ requests, cached_share, cached_tokens }: Totals, running: number): string {
+/** Cold starts apart, the share shows whether the cache works: nothing of a first prompt can be cached. */
+function shareNote(totals: Totals, running: number): string {
+  const { requests, cached_share, cached_tokens, warm_share, cold_starts } = totals;
+  if (warm_share !== undefined) {
+    const cold = cold_starts === 0 ? "" : ` · ${counted(cold_starts, "cold start")}`;
+    return `warm turns ${percent(warm_share)}${cold}`;
+  }
   if (cached_share !== undefined) return `${counted(cached_tokens, "token")} not evaluated again`;
   if (requests > 0) return "the upstream does not report cached tokens";
   return running > 0 ? "the first request is running" : "no requests yet";

@@ -4,6 +4,8 @@ import type { Usage } from "../usage/usage.ts";
 export interface Moments {
   readonly arrived: number;
   readonly sent?: number | undefined;
+  /** No other request was running when this one was sent, so it waited for no slot. */
+  readonly alone?: boolean;
   readonly answered?: number | undefined;
   readonly firstByte?: number | undefined;
   readonly firstToken?: number | undefined;
@@ -39,17 +41,19 @@ export function measurePrefill(usage: Usage, moments: Moments): Prefill {
 }
 
 /**
- * Where the time went, `end` being the end of the request. The wait for a slot is what the server's own `prompt_ms` leaves of the time to the
+ * Where the time went, `end` being the end of the request. Beside other requests, the wait for a slot is what the server's own `prompt_ms` leaves of the time to the
  * first token, or the time to the headers, which llama-server sends when a slot starts on the prompt.
  */
 export function measurePhases(usage: Usage, moments: Moments, end: number): Phases {
-  const { sent, answered, firstToken } = moments;
+  const { sent, answered, firstToken, alone } = moments;
   if (sent === undefined) return {};
   if (firstToken === undefined) return unanswered(usage, moments, end);
   const wait = firstToken - sent;
   const queued = usage.prompt_ms === undefined ? untilHeaders(moments) : wait - usage.prompt_ms;
   return {
-    ...(queued !== undefined && answered !== undefined && { queued_ms: round(Math.max(0, queued)) }),
+    ...(!alone &&
+      queued !== undefined &&
+      answered !== undefined && { queued_ms: round(Math.max(0, queued)) }),
     answering_ms: round(end - firstToken),
   };
 }
@@ -63,9 +67,9 @@ export function round(value: number): number {
 
 /** A JSON answer arrives all at once; a stream that ended without a token spent its time before the answer. */
 function unanswered({ prompt_ms }: Usage, moments: Moments, end: number): Phases {
-  const { sent = end, answered } = moments;
+  const { sent = end, answered, alone } = moments;
   if (prompt_ms !== undefined) return { answering_ms: round(Math.max(0, end - sent - prompt_ms)) };
-  const isWaiting = answered !== undefined && end - answered > SENT_TOGETHER_MS;
+  const isWaiting = !alone && answered !== undefined && end - answered > SENT_TOGETHER_MS;
   return isWaiting ? { queued_ms: round(answered - sent) } : {};
 }
 

@@ -24,6 +24,7 @@ export class Recorder implements Observer {
   readonly #news: News;
   readonly #endings: Endings;
   readonly #complete: Complete;
+  readonly #open = new Set<Recording>();
   #lastId = 0;
 
   /** Without an explainer no record has a cause. */
@@ -46,7 +47,12 @@ export class Recorder implements Observer {
     const { endpoint } = request;
     if (!endpoint?.isInference) return new Passing(request, this.#news);
     this.#lastId += 1;
-    return new Recording(this.#lastId, endpoint.path, request, this.#news, this.#endings, this.#complete);
+    return new Recording(this.#lastId, endpoint.path, request, {
+      news: this.#news,
+      endings: this.#endings,
+      complete: this.#complete,
+      open: this.#open,
+    });
   }
 
   /** Resolves when every request that has ended is explained and told to the listeners: after two seconds at most. */
@@ -105,15 +111,25 @@ class Passing implements Observation {
   }
 }
 
+/** What recordings share. */
+interface Shared {
+  readonly news: News;
+  readonly endings: Endings;
+  readonly complete: Complete;
+  /** The recordings of requests that were sent and have not ended. */
+  readonly open: Set<Recording>;
+}
+
 class Recording implements Observation {
   readonly #request: RunningRequest;
   readonly #client: ClientRequest;
   readonly #news: News;
   readonly #endings: Endings;
+  readonly #complete: Complete;
+  readonly #open: Set<Recording>;
   readonly #moments: { -readonly [name in keyof Moments]: Moments[name] };
   #status: number | undefined;
   #headers: Headers | undefined;
-  readonly #complete: Complete;
   #reader: UsageReader | undefined;
   #answering = false;
   #toldAt = 0;
@@ -123,15 +139,14 @@ class Recording implements Observation {
     id: number,
     endpoint: string,
     client: ClientRequest,
-    news: News,
-    endings: Endings,
-    complete: Complete,
+    { news, endings, complete, open }: Shared,
   ) {
     this.#request = runningRequest(id, endpoint, client);
     this.#client = client;
     this.#news = news;
     this.#endings = endings;
     this.#complete = complete;
+    this.#open = open;
     this.#moments = { arrived: client.arrivedAt };
   }
 
@@ -148,6 +163,8 @@ class Recording implements Observation {
 
   sent(): void {
     this.#moments.sent = performance.now();
+    this.#moments.alone = this.#open.size === 0;
+    this.#open.add(this);
     this.#news.tellLater((listener) => listener.sent?.(this.#request));
   }
 
@@ -168,6 +185,7 @@ class Recording implements Observation {
   end(outcome: Outcome): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
+    this.#open.delete(this);
     const now = performance.now();
     this.#news.later(() => {
       this.#endings.ended(this.#complete(this.#record(outcome, now, this.#reader?.usage ?? {})));

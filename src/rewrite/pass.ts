@@ -8,7 +8,7 @@ export interface RewriteSettings {
   readonly systemTurns: "fold" | "keep";
   readonly tools: "stable" | "keep";
   /** `move` if not given. */
-  readonly projectParagraphs?: "move" | "keep";
+  readonly projectParagraphs: "move" | "keep";
 }
 
 /** What is known of a request besides its body. */

@@ -29,7 +29,7 @@ export function factsOf(props: unknown): ServerFacts | undefined {
   if (typeof chat_template !== "string" && typeof total_slots !== "number") return undefined;
   const settings = isRecord(default_generation_settings) ? default_generation_settings : {};
   return {
-    model: text(model_alias) ?? text(model_path)?.split(/[\\/]/).at(-1),
+    model: aliasOf(model_alias) ?? fileName(text(model_path)),
     build: text(build_info),
     slots: count(total_slots),
     context: count(settings.n_ctx),
@@ -53,6 +53,16 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** Without folders where it is a file's path, as some servers name a model that has no alias. */
+function aliasOf(alias: unknown): string | undefined {
+  const name = text(alias);
+  return name?.endsWith(".gguf") ? fileName(name) : name;
+}
+
+function fileName(path: string | undefined): string | undefined {
+  return path?.split(/[\\/]/).at(-1);
 }
 
 function flag(value: unknown): boolean | undefined {

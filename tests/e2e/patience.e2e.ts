@@ -97,7 +97,11 @@ function patientProxy(origin: string) {
     port: 0,
     allowHosts: [],
     upstream,
-    repair: createRepairs({ systemTurns: "fold", tools: "keep" }, upstream, new SessionMemory()),
+    repair: createRepairs(
+      { systemTurns: "fold", tools: "keep", projectParagraphs: "move" },
+      upstream,
+      new SessionMemory(),
+    ),
     observer: NOBODY,
     limits: { firstPingMs: PING_MS, nextPingMs: PING_MS },
   });

@@ -9,7 +9,7 @@ const BODY = JSON.stringify({ system: "S", messages: [{ role: "user", content: "
 
 test("every forwarded inference request names its conversation, and no other request does", async () => {
   await using upstream = await startUpstream((connection) => connection.write(answerText("ok")));
-  const settings = { systemTurns: "fold", tools: "stable" } as const;
+  const settings = { systemTurns: "fold", tools: "stable", projectParagraphs: "move" } as const;
   const repair = createRepairs(
     settings,
     new Upstream({ origin: upstream.origin, basePath: "" }),

@@ -5,7 +5,7 @@ import type { RewriteSettings } from "../../src/rewrite/pass.ts";
 import { SessionMemory } from "../../src/session/memory.ts";
 import { Upstream } from "../../src/upstream/upstream.ts";
 
-const SETTINGS: RewriteSettings = { systemTurns: "fold", tools: "stable" };
+const SETTINGS: RewriteSettings = { systemTurns: "fold", tools: "stable", projectParagraphs: "move" };
 
 const servers: Bun.Server<undefined>[] = [];
 afterEach(() => {

@@ -62,6 +62,10 @@ describe("where the time of a request went", () => {
       ...{ usage: { prompt_ms: 500 }, moments, end: 4001, want: { queued_ms: 2500, answering_ms: 1000 } },
     },
     {
+      name: "alone on the server there is no wait for a slot",
+      ...{ usage: {}, moments: { ...moments, alone: true }, end: 4001, want: { answering_ms: 1000 } },
+    },
+    {
       name: "headers with the first token: the wait for a slot is unknown",
       ...{ usage: {}, moments: { ...moments, answered: 3000 }, end: 4001, want: { answering_ms: 1000 } },
     },

@@ -3,7 +3,7 @@ import { Failures } from "../../src/report/failures.ts";
 import type { Listener } from "../../src/report/listener.ts";
 import { RecordRing, type RequestRecord } from "../../src/report/record.ts";
 import { Recorder } from "../../src/report/recorder.ts";
-import type { Outcome } from "../../src/request/observer.ts";
+import type { Observation, Outcome } from "../../src/request/observer.ts";
 import { type ClientRequest, describe, readHead } from "../../src/request/request.ts";
 import { BARE } from "./records.ts";
 
@@ -219,4 +219,31 @@ test("the tokens of a long answer are told about once a second", async () => {
   observation.chunk(TEXT);
   recorder.flush();
   expect(told).toEqual([[1, 3]]);
+});
+
+test("only a request beside others can have waited for a slot", async () => {
+  const { recorder, records } = listening();
+  const headers = (...observations: Observation[]): void => {
+    for (const observation of observations) observation.answered(200, SSE);
+  };
+  const tokens = (...observations: Observation[]): void => {
+    for (const observation of observations) {
+      observation.chunk(START);
+      observation.chunk(TEXT);
+      observation.end("complete");
+    }
+  };
+  const [first, second] = [recorder.begin(request()), recorder.begin(request())];
+  first.sent();
+  second.sent();
+  headers(first, second);
+  await Bun.sleep(20);
+  tokens(first, second);
+  const third = recorder.begin(request());
+  third.sent();
+  headers(third);
+  await Bun.sleep(20);
+  tokens(third);
+  recorder.flush();
+  expect(records.map(({ queued_ms }) => queued_ms !== undefined)).toEqual([false, true, false]);
 });

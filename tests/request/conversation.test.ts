@@ -133,7 +133,7 @@ test("only inference requests have a key", () => {
 
 // --- internal ---
 
-const SETTINGS = { systemTurns: "fold", tools: "stable" } as const;
+const SETTINGS = { systemTurns: "fold", tools: "stable", projectParagraphs: "move" } as const;
 
 function startOf(body: object, api: ApiShape): string | undefined {
   return readBody(Buffer.from(JSON.stringify(body)), api, SETTINGS).facts.start;

@@ -11,8 +11,18 @@ export interface Setup extends RewriteSettings, RewriteContext {
 }
 
 /** Only the header is made constant. */
-export const HEADER_ONLY: Setup = { api: "anthropic", systemTurns: "keep", tools: "keep" };
-export const FOLD: Setup = { api: "anthropic", systemTurns: "fold", tools: "stable" };
+export const HEADER_ONLY: Setup = {
+  api: "anthropic",
+  systemTurns: "keep",
+  tools: "keep",
+  projectParagraphs: "keep",
+};
+export const FOLD: Setup = {
+  api: "anthropic",
+  systemTurns: "fold",
+  tools: "stable",
+  projectParagraphs: "move",
+};
 export const OPENAI: Setup = { ...FOLD, api: "openai" };
 export const RESPONSES: Setup = { ...FOLD, api: "responses" };
 export const STRICT: Setup = { ...FOLD, strictAlternation: true };

@@ -35,6 +35,8 @@ describe("factsOf", () => {
   test.each<[string, object, object]>([
     ["no alias: the file's name", { model_alias: undefined }, { model: "Qwen3-Coder-30B.gguf" }],
     ["an empty alias", { model_alias: "" }, { model: "Qwen3-Coder-30B.gguf" }],
+    ["an alias that is a path", { model_alias: "/home/me/models/a.gguf" }, { model: "a.gguf" }],
+    ["an alias with a slash", { model_alias: "ggml-org/qwen3:Q4" }, { model: "ggml-org/qwen3:Q4" }],
     ["a path of Windows", { model_alias: undefined, model_path: "C:\\models\\a.gguf" }, { model: "a.gguf" }],
     ["neither", { model_alias: undefined, model_path: undefined }, { model: undefined }],
     ["no build", { build_info: undefined }, { build: undefined }],

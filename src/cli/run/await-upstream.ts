@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { foreign } from "../../format/foreign.ts";
 import { duration } from "../../format/numbers.ts";
 import type { Output } from "../../terminal/output.ts";
@@ -24,7 +25,7 @@ export interface AwaitSettings {
   /** Shows no progress. */
   readonly quiet?: boolean;
   readonly intervalMs?: number;
-  /** Throws when there is nothing to wait for any more. */
+  /** Throws when there is nothing to wait for any more. Without it, Ctrl-C ends the process. */
   readonly check?: () => void;
 }
 
@@ -33,6 +34,11 @@ export async function awaitUpstream(address: Address, settings: AwaitSettings): 
   const { headers, wait, output, quiet = false, intervalMs = 500, check } = settings;
   const since = performance.now();
   const progress = new WaitLine(output);
+  const giveUp = () => {
+    progress.clear();
+    process.exit(128 + constants.signals.SIGINT);
+  };
+  if (!check) process.on("SIGINT", giveUp);
   try {
     for (;;) {
       check?.();
@@ -47,6 +53,7 @@ export async function awaitUpstream(address: Address, settings: AwaitSettings): 
       await Bun.sleep(intervalMs);
     }
   } finally {
+    process.off("SIGINT", giveUp);
     progress.clear();
   }
 }

@@ -76,12 +76,12 @@ describe("the server", () => {
   test("is waited for with --wait", async () => {
     const url = llamaServer();
     await stops.pop()!();
-    const running = run(["--wait", "--upstream", url], ["echo", "started"]);
-    await Bun.sleep(300);
+    const child = spawn(["--wait", "--upstream", url], ["echo", "started"]);
+    for await (const bytes of child.stderr)
+      if (new TextDecoder().decode(bytes).includes(`waiting for llama-server at ${url}`)) break;
     llamaServer({ port: Number(new URL(url).port) });
-    const { code, out, err } = await running;
-    expect({ code, out }).toEqual({ code: 0, out: "started\n" });
-    expect(err).toContain(`waiting for llama-server at ${url}`);
+    expect(await new Response(child.stdout).text()).toBe("started\n");
+    expect(await child.exited).toBe(0);
   });
 
   test("is waited for in silence with --quiet", async () => {
@@ -178,6 +178,17 @@ describe("in a terminal", () => {
     expect(text).toContain("stopped");
   });
 
+  test("Ctrl-C gives up waiting and leaves no half line", async () => {
+    const { text, code } = await inTerminal(
+      ["true"],
+      "\x03",
+      ["--wait", "--upstream", "http://127.0.0.1:1"],
+      /waiting/,
+    );
+    expect(code).toBe(130);
+    expect(text).toEndWith("\r\x1b[2K");
+  });
+
   test("the command has the terminal's size", async () => {
     const { text } = await inTerminal(["sh", "-c", "echo ready; stty size"], "");
     expect(text).toContain("31 97");
@@ -253,11 +264,16 @@ async function serve(upstream: string): Promise<string> {
   throw new Error(text);
 }
 
-/** Runs the command in a terminal and types `keys` when it says that it is ready. */
-async function inTerminal(command: readonly string[], keys: string): Promise<{ text: string; code: number }> {
+/** Runs the command in a terminal and types `keys` when its output matches. */
+async function inTerminal(
+  command: readonly string[],
+  keys: string,
+  flags: readonly string[] = ["--upstream", llamaServer()],
+  pattern = /^ready/m,
+): Promise<{ text: string; code: number }> {
   let text = "";
   const decoder = new TextDecoder();
-  const child = Bun.spawn(words(["--upstream", llamaServer()], command), {
+  const child = Bun.spawn(words(flags, command), {
     cwd: root,
     env: environment(),
     terminal: {
@@ -265,7 +281,7 @@ async function inTerminal(command: readonly string[], keys: string): Promise<{ t
       rows: 31,
       data(terminal, bytes) {
         text += decoder.decode(bytes, { stream: true });
-        if (keys && /^ready/m.test(text)) {
+        if (keys && pattern.test(text)) {
           terminal.write(keys);
           keys = "";
         }

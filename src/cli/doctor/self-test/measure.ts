@@ -46,7 +46,7 @@ export function repairedLane(upstream: Upstream, headers: Headers): Lane {
 // --- internal ---
 
 const PATH = "/v1/messages";
-const SETTINGS = { systemTurns: "fold", tools: "stable" } as const;
+const SETTINGS = { systemTurns: "fold", tools: "stable", projectParagraphs: "move" } as const;
 /** Two sessions: the second one begins with the step "session". */
 const SESSIONS = ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"] as const;
 const SECOND: ReadonlySet<StepId> = new Set(["session", "day", "control", "back", "tools"]);
