@@ -8,9 +8,10 @@ import { Bodies } from "../session/bodies.ts";
 import { type Outlined, Outlines, type Sender } from "../session/outlines.ts";
 import type { Testimony, Witness } from "../upstream/witness.ts";
 import type { Cause } from "./cause.ts";
-import { causeOf, isLost, type Situation } from "./explain.ts";
+import { causeOf, isLost } from "./explain.ts";
 import { type Earlier, sharedTokens } from "./explain-shared.ts";
 import type { RequestRecord } from "./record.ts";
+import type { Situation } from "./situation.ts";
 
 /** A request beside the earlier one that it was compared with, section by section; no text. */
 export interface RequestView {

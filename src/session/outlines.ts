@@ -138,14 +138,17 @@ export class Outlines {
 /** A conversation of more requests is explained by its last ones. */
 const MAX_MARKS = 256;
 
-/** Whether a request goes on with the conversation of an earlier one. Clients without session ids are told apart by their history. */
-function continues({ caller, outline: before }: Outlined, now: Caller, after: Outline): boolean {
-  const isSameCaller = caller.session === now.session && caller.agent_id === now.agent_id;
-  const isSameAgent = isSameCaller && caller.agent === now.agent;
-  const { messages, system } = compare(before, after);
+/** Whether a request goes on with the conversation of an earlier one. Clients without session ids are told apart by their prompts. */
+function continues({ caller, outline: before }: Outlined, now: Sender, after: Outline): boolean {
+  const { messages, system, tools } = compare(before, after);
+  // `--continue` and `--resume` may give a conversation another session.
+  if (caller.session !== now.session || caller.agent_id !== now.agent_id)
+    return messages.equal > 1 && system === undefined && tools === undefined;
+  const isSameAgent = caller.agent === now.agent;
   // A side request may quote the first message of its session, but its system prompt is another one.
-  if (isSameCaller && messages.equal > 0) return isSameAgent || system === undefined || messages.equal > 1;
-  if (messages.equal > 1 || messages.kind === "dropped") return true;
+  if (messages.equal > 0) return isSameAgent || system === undefined || messages.equal > 1;
+  if (now.session === undefined && system !== undefined) return false;
+  if (messages.kind === "dropped") return true;
   if (messages.kind === "edited") return isSameAgent && before.messages.length > 1;
   if (!isSameAgent || now.session === undefined || now.agent === "side") return false;
   // Claude Code keeps the session when it compacts; a summary need not have fewer messages.

@@ -2,8 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { compare } from "../../src/prefix/compare.ts";
 import type { Outline } from "../../src/prefix/outline.ts";
 import { isColdStart, phraseOf } from "../../src/report/cause.ts";
-import { causeOf, isLost, type Situation } from "../../src/report/explain.ts";
+import { causeOf, isLost } from "../../src/report/explain.ts";
 import { type Earlier, sharedTokens } from "../../src/report/explain-shared.ts";
+import type { Situation } from "../../src/report/situation.ts";
 import { assistant, type Body, outlined, tool, user, words } from "../prefix/requests.ts";
 
 const BASE: Body = {

@@ -86,6 +86,24 @@ test("a compacted conversation goes on, whether its summary has fewer messages o
   }
 });
 
+test.each([MAIN, {}])(
+  "the same words with another system prompt and first message are another conversation: %#",
+  (caller) => {
+    const outlines = new Outlines();
+    outlines.add(1, caller, outlined(SECOND), 0);
+    outlines.count(1, 100);
+    const messages = [user("else"), ...SECOND.messages!.slice(1)];
+    const other = { ...SECOND, system: [{ type: "text", text: words("other") }], messages };
+    const sender = caller === MAIN ? { ...MAIN, session: "s9" } : {};
+    expect(outlines.previous(outlines.add(2, sender, outlined(other), 1))).toBeUndefined();
+    const sameWords = { ...other, messages: SECOND.messages! };
+    if (caller === MAIN)
+      expect(
+        outlines.previous(outlines.add(3, { ...MAIN, session: "s8" }, outlined(sameWords), 2)),
+      ).toBeUndefined();
+  },
+);
+
 test("the oldest outlines are forgotten beyond either bound", () => {
   const byCount = new Outlines({ entries: 3 });
   const byBytes = new Outlines({ bytes: 2_000 });
