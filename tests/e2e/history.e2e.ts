@@ -70,16 +70,20 @@ function blocksOf(content: Turn["content"]): readonly Block[] {
   return typeof content === "string" ? [{ type: "text", text: content }] : content;
 }
 
-/** The texts of a request that a history lacks. Markers with the tokens left are dropped on purpose, as they do not stay. */
+/**
+ * The paragraphs of a request that are nowhere in a history. Markers of the tokens left are dropped on purpose: they do not stay. So is
+ * the line that tools were loaded: another one names them.
+ */
 function lostFrom({ body }: Recorded, history: readonly string[]): string[] {
   const { messages } = JSON.parse(Buffer.from(body).toString()) as Conversation;
   const all = history.join("\n");
   return messages
     .flatMap(({ content }) => blocksOf(content).flatMap(textsOf))
-    .filter((text) => !MARKER.test(text) && !all.includes(inJson(text)));
+    .flatMap((text) => text.split(/\n[ \t]*\n/))
+    .filter((paragraph) => !DROPPED.test(paragraph) && !all.includes(inJson(paragraph)));
 }
 
-const MARKER = /^\s*<total_tokens>[^<]*<\/total_tokens>\s*$/;
+const DROPPED = /^\s*(?:<total_tokens>[^<]*<\/total_tokens>|Tool loaded\.)\s*$/;
 
 function textsOf(block: Block): string[] {
   if (block.type === "text") return [block.text ?? ""];

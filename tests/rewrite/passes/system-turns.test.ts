@@ -381,6 +381,19 @@ describe("a text that Claude Code adds after tool results continues the last one
         [...launched("Launching skill: wave\n\n[Request interrupted by user]"), user([text("Stop")])],
       ],
       [
+        "a skill that the user invoked goes with the user's command",
+        launched(
+          "R",
+          text("[Request interrupted by user]"),
+          text("<command-name>/wave</command-name>"),
+          text(skill),
+        ),
+        [
+          ...launched("R\n\n[Request interrupted by user]"),
+          user([text("<command-name>/wave</command-name>"), text(skill)]),
+        ],
+      ],
+      [
         "words about a mark are the user's",
         launched("R", text("What is a Base directory for this skill: line?")),
         [...launched("R"), user([text("What is a Base directory for this skill: line?")])],

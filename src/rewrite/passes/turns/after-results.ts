@@ -4,6 +4,7 @@ import {
   announcedBy,
   isBlank,
   isClientText,
+  isCommand,
   isInterruption,
   isSkill,
   isToolLoaded,
@@ -28,6 +29,8 @@ export class AfterResults {
   readonly #bytes: Buffer;
   readonly #results: readonly Block[];
   #isInterrupted = false;
+  /** Whether the user invoked a slash command. */
+  #hasCommand = false;
   /** How many skills were launched whose text has not come yet. A skill's text comes as one block. */
   #skills: number;
 
@@ -48,14 +51,22 @@ export class AfterResults {
     if (isBlank(this.#bytes, text)) return "nobody";
     if (isToolLoaded(this.#bytes, text) && this.#results.some(namesTools)) return "nobody";
     if (replacesBlock(this.#bytes, text)) return this.#authorOfBlock();
-    if (isSkill(this.#bytes, text)) this.#skills--;
+    if (isSkill(this.#bytes, text)) return this.#authorOfSkill();
     if (isInterruption(this.#bytes, text)) this.#isInterrupted = true;
-    else if (!isClientText(this.#bytes, text)) return this.#authorOfUnmarked();
+    else if (!isClientText(this.#bytes, text)) return this.#authorOfUnmarked(text);
     return "client";
   }
 
-  #authorOfUnmarked(): Author {
-    return !this.#isInterrupted && this.#skills-- > 0 ? "client" : "user";
+  /** The text of a skill that the user invoked goes with the user's command. */
+  #authorOfSkill(): Author {
+    this.#skills--;
+    return this.#hasCommand ? "user" : "client";
+  }
+
+  #authorOfUnmarked(text: StringValue): Author {
+    if (!this.#isInterrupted && this.#skills-- > 0) return "client";
+    this.#hasCommand ||= isCommand(this.#bytes, text);
+    return "user";
   }
 
   /** The pages of a PDF come as images without a word. */

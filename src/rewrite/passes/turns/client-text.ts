@@ -52,6 +52,11 @@ export function isSkill(bytes: Buffer, text: StringValue): boolean {
   return textOf(bytes, text).trimStart().startsWith(SKILL);
 }
 
+/** Whether it is the first text of a slash command of the user. */
+export function isCommand(bytes: Buffer, text: StringValue): boolean {
+  return /^\s*<command-(?:message|name)>/.test(textOf(bytes, text));
+}
+
 /** Whether the text replaces an image or a document. */
 export function replacesBlock(bytes: Buffer, text: StringValue): boolean {
   const words = isShort(text) ? textOf(bytes, text) : "";
