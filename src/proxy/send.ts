@@ -1,3 +1,4 @@
+import { fetchPlainly } from "../upstream/fetch.ts";
 import { freeBody } from "./body.ts";
 
 /** A request as it goes to the upstream. */
@@ -58,24 +59,14 @@ function wasClosing(error: unknown, sentAt: number, signal: AbortSignal): boolea
   return code === "ECONNRESET" && !signal.aborted && performance.now() - sentAt < CLOSING_MS;
 }
 
-/**
- * fetch, with Bun's own behavior turned off:
- * - `timeout: false`: else a prefill that takes more than 5 minutes without a byte is given up.
- * - `proxy: false`: else HTTP_PROXY in the environment would send even requests for 127.0.0.1 to another host.
- * - `verbose: false`: else BUN_CONFIG_VERBOSE_FETCH in the environment would print the client's key on stderr.
- */
 function fetchWith({ url, method, headers, body, signal }: Outgoing, keepalive: boolean): Promise<Response> {
-  return fetch(url, {
+  return fetchPlainly(url, {
     method,
     headers,
     body: (body ?? null) as Uint8Array<ArrayBuffer> | null,
     signal,
     keepalive,
-    redirect: "manual",
     decompress: false,
-    timeout: false,
-    proxy: false,
-    verbose: false,
   });
 }
 

@@ -1,4 +1,6 @@
 import { type Address, urlOf } from "./address.ts";
+import { causeOf } from "./cause.ts";
+import { fetchPlainly } from "./fetch.ts";
 
 export interface Asked {
   readonly status: number;
@@ -23,14 +25,10 @@ export async function ask(
   headers: Headers = new Headers(),
   question?: unknown,
 ): Promise<Asked> {
-  const answer = await fetch(`${urlOf(address)}${path}`, {
+  const answer = await fetchPlainly(`${urlOf(address)}${path}`, {
     ...(question !== undefined && { method: "POST", body: JSON.stringify(question) }),
     headers,
     signal,
-    redirect: "manual",
-    keepalive: false,
-    proxy: false,
-    verbose: false,
   });
   const text = answer.ok ? await readText(answer) : await answer.body?.cancel();
   return {
@@ -39,6 +37,20 @@ export async function ask(
     json: parsed(text ?? ""),
     text: text ?? undefined,
   };
+}
+
+/** The same, but never rejects: without an answer within `timeoutMs` it resolves with the cause in words. */
+export async function askOrCause(
+  address: Address,
+  path: string,
+  headers: Headers,
+  timeoutMs = 5_000,
+): Promise<Asked | { readonly cause: string }> {
+  try {
+    return await ask(address, path, AbortSignal.timeout(timeoutMs), headers);
+  } catch (error) {
+    return { cause: causeOf(error) };
+  }
 }
 
 // --- internal ---

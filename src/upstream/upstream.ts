@@ -2,6 +2,7 @@ import { CONVERSATION_HEADER } from "../request/conversation.ts";
 import { type Address, urlOf } from "./address.ts";
 import { type Asked, ask } from "./ask.ts";
 import { causeOf } from "./cause.ts";
+import { fetchPlainly } from "./fetch.ts";
 import { factsOf, type ServerFacts, UNKNOWN_SERVER } from "./props.ts";
 import { Replicas } from "./replicas.ts";
 import { askModelProps } from "./routers.ts";
@@ -160,16 +161,11 @@ export class Upstream {
     headers.set("content-type", "application/json");
     // https://docs.claude.com/en/api/versioning
     headers.set("anthropic-version", "2023-06-01");
-    return await fetch(`${urlOf(this.address)}${target}`, {
+    return await fetchPlainly(`${urlOf(this.address)}${target}`, {
       method: "POST",
       headers,
       body: body as Uint8Array<ArrayBuffer>,
       signal,
-      redirect: "manual",
-      keepalive: false,
-      timeout: false,
-      proxy: false,
-      verbose: false,
     });
   }
 

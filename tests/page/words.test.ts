@@ -27,7 +27,7 @@ test("everything that is known about a request, and nothing else", () => {
   expect(Object.fromEntries(factsOf(BARE))).toEqual({ total: "2.0 ms", status: "unreachable" });
 });
 
-test("a cause with its price, and short where the request ended", () => {
+test("a cause with its price, and in two words where the request ended", () => {
   const text = "tools +1: WebFetch; ENABLE_TOOL_SEARCH=false sends all tools up front";
   const cause = {
     id: "tools_added",
@@ -38,7 +38,7 @@ test("a cause with its price, and short where the request ended", () => {
     text,
   } as const;
   expect(Object.fromEntries(factsOf({ ...FULL, cause }))).toMatchObject({
-    status: "tools +1: WebFetch",
+    status: "tools added",
     cause: `likely: ${text} (about ${grouped(2_040)} tokens, ${duration(2)})`,
   });
 });

@@ -1,7 +1,6 @@
 import { connect } from "node:net";
 import { type Address, urlOf } from "../../upstream/address.ts";
-import { type Asked, ask } from "../../upstream/ask.ts";
-import { causeOf } from "../../upstream/cause.ts";
+import { type Asked, askOrCause } from "../../upstream/ask.ts";
 import { factsOf, isRouter } from "../../upstream/props.ts";
 import { runningProxy } from "../../web/health.ts";
 import { version } from "../options.ts";
@@ -16,7 +15,7 @@ export async function observe(upstream: Address, proxyPort: number, headers: Hea
     probeAddresses(upstream),
     observeClient(),
     observePort(proxyPort),
-    tryAsk(upstream, "/props", headers),
+    askOrCause(upstream, "/props", headers),
   ]);
   const known = { url: urlOf(upstream), addresses, client, port, version, hasKey: [...headers].length > 0 };
   const unknown = { isRouter: false, models: [], endpoints: {} };
@@ -26,31 +25,17 @@ export async function observe(upstream: Address, proxyPort: number, headers: Hea
 
 /** What the slots hold; `undefined` where the server does not say. */
 export async function observeSlots(upstream: Address, headers: Headers): Promise<SlotsSeen | undefined> {
-  const asked = await tryAsk(upstream, "/slots", headers);
+  const asked = await askOrCause(upstream, "/slots", headers);
   return "json" in asked ? slotsIn(asked.json) : undefined;
 }
 
 // --- internal ---
 
-const TIMEOUT_MS = 5_000;
-
-async function tryAsk(
-  address: Address,
-  path: string,
-  headers: Headers,
-): Promise<Asked | { readonly cause: string }> {
-  try {
-    return await ask(address, path, AbortSignal.timeout(TIMEOUT_MS), headers);
-  } catch (error) {
-    return { cause: causeOf(error) };
-  }
-}
-
 type Server = Omit<Observed, "url" | "addresses" | "client" | "port" | "version" | "hasKey">;
 
 async function observeServer(upstream: Address, props: Asked, headers: Headers): Promise<Server> {
   const facts = factsOf(props.json);
-  const path = (name: string) => tryAsk(upstream, name, headers);
+  const path = (name: string) => askOrCause(upstream, name, headers);
   const [models, slots, metrics, proxyAsUpstream, template] = await Promise.all([
     path("/v1/models"),
     path("/slots"),

@@ -3,8 +3,7 @@ import { foreign } from "../../format/foreign.ts";
 import { duration } from "../../format/numbers.ts";
 import type { Output } from "../../terminal/output.ts";
 import { type Address, urlOf } from "../../upstream/address.ts";
-import { type Asked, ask } from "../../upstream/ask.ts";
-import { causeOf } from "../../upstream/cause.ts";
+import { type Asked, askOrCause } from "../../upstream/ask.ts";
 import { factsOf, type ServerFacts } from "../../upstream/props.ts";
 
 /** A server that answers, as far as its answers show what it is. */
@@ -42,7 +41,7 @@ export async function awaitUpstream(address: Address, settings: AwaitSettings): 
   try {
     for (;;) {
       check?.();
-      const asked = await tryAsk(address, "/props", headers);
+      const asked = await askOrCause(address, "/props", headers);
       if ("cause" in asked && !wait)
         throw new Error(
           `cannot reach llama-server at ${urlOf(address)}: ${foreign(asked.cause)}; start it, pass --upstream, or pass --wait to wait for it`,
@@ -62,7 +61,6 @@ export async function awaitUpstream(address: Address, settings: AwaitSettings): 
 
 /** llama-server answers 503 to everything until its model is loaded. */
 const LOADING = 503;
-const TIMEOUT_MS = 5_000;
 
 /** On a terminal one line that is redrawn each second, elsewhere one line for each thing that is waited for. */
 class WaitLine {
@@ -84,20 +82,8 @@ class WaitLine {
   }
 }
 
-async function tryAsk(
-  address: Address,
-  path: string,
-  headers: Headers,
-): Promise<Asked | { readonly cause: string }> {
-  try {
-    return await ask(address, path, AbortSignal.timeout(TIMEOUT_MS), headers);
-  } catch (error) {
-    return { cause: causeOf(error) };
-  }
-}
-
 async function describe(address: Address, props: Asked, headers: Headers): Promise<ReadyServer> {
-  const asked = await tryAsk(address, "/v1/models", headers);
+  const asked = await askOrCause(address, "/v1/models", headers);
   const models = "json" in asked ? modelsIn(asked.json) : [];
   return { facts: factsOf(props.json), status: props.status, models };
 }

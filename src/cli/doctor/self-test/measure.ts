@@ -3,6 +3,7 @@ import { readHead } from "../../../request/request.ts";
 import { SessionMemory } from "../../../session/memory.ts";
 import { urlOf } from "../../../upstream/address.ts";
 import { causeOf } from "../../../upstream/cause.ts";
+import { fetchPlainly } from "../../../upstream/fetch.ts";
 import type { Upstream } from "../../../upstream/upstream.ts";
 import { type Usage, UsageReader } from "../../../usage/usage.ts";
 import type { Body, Step, StepId } from "./conversation.ts";
@@ -100,16 +101,12 @@ async function send(
   const from = performance.now();
   const seconds = () => (performance.now() - from) / 1000;
   try {
-    const answer = await fetch(`${urlOf(upstream.address)}${PATH}`, {
+    const answer = await fetchPlainly(`${urlOf(upstream.address)}${PATH}`, {
       method: "POST",
       headers,
       body: body as Uint8Array<ArrayBuffer>,
       signal,
-      redirect: "manual",
-      keepalive: false,
-      timeout: false,
-      proxy: false,
-    } as RequestInit);
+    });
     const { usage, firstAt } = await readUsage(answer);
     const spent = firstAt === undefined ? seconds() : (firstAt - from) / 1000;
     if (!answer.ok) return { seconds: spent, failure: `HTTP ${answer.status}` };
