@@ -3,11 +3,11 @@ import { afterAll, expect, test } from "bun:test";
 import { claudeCode } from "./setup/claude-code.ts";
 import type { ModelKind } from "./setup/models.ts";
 import { lastCause } from "./support/causes.ts";
-import { startLlamaServer } from "./support/llama-server.ts";
+import { type LlamaServer, startLlamaServer } from "./support/llama-server.ts";
 import { startProxy } from "./support/proxy.ts";
 import { replay } from "./support/replay.ts";
 import { type Step, stepsOf } from "./support/steps.ts";
-import { recordStory, STORIES } from "./support/stories.ts";
+import { modelSwitch, projectSwitch, recordStory, STORIES, type Story } from "./support/stories.ts";
 import { type Cell, table } from "./support/table.ts";
 
 const CASES: readonly { kind: ModelKind; template: string }[] = [
@@ -56,6 +56,43 @@ for (const { kind, template } of CASES) {
   }, 300_000);
 }
 
+test("Claude Code 2.1.330 on another model, and in another project", async () => {
+  await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja");
+  const switched = await causesOf(modelSwitch, server, "another model");
+  expect(switched).toContain("model_changed");
+  // The first session costs its first request, the tool loops nothing.
+  expect(switched.filter((id) => id !== undefined)).toEqual(["first_request", "model_changed"]);
+  const moved = await causesOf(projectSwitch, server, "another project");
+  expect(moved.filter((id) => id !== undefined && !COLD.includes(id))).toEqual([]);
+  expect(moved.filter((id) => id === "new_project").length).toBeLessThanOrEqual(1);
+}, 300_000);
+
 afterAll(() => {
   console.log(`\n${table(["Server", "Story", "Request", "cached", "evaluated", "cause", ""], rows)}\n`);
 });
+
+// --- internal ---
+
+const COLD: readonly string[] = ["first_request", "new_session", "new_project"];
+
+/** The cause of each request of a story, `undefined` for none. */
+async function causesOf(story: Story, server: LlamaServer, name: string): Promise<(string | undefined)[]> {
+  const causes: (string | undefined)[] = [];
+  const requests = await recordStory(story, claude);
+  await using proxy = await startProxy(server.origin, "--warm", "off");
+  for (const request of requests) {
+    await replay(request, server, proxy.origin);
+    const { cause, cached, evaluated } = await lastCause(proxy.origin);
+    rows.push([
+      "Qwen3-Coder, dense",
+      name,
+      "",
+      cached,
+      evaluated,
+      cause?.text,
+      cause?.certain ? "proven" : "",
+    ]);
+    causes.push(cause?.id);
+  }
+  return causes;
+}

@@ -50,6 +50,21 @@ const twoSessions: Story = async (options) => {
   await finish("Show them once more", { ...options, env });
 };
 
+/** The user goes on with a conversation on another model. */
+export const modelSwitch: Story = async (options) => {
+  await finish("Count the notes", { ...options, env: { ANTHROPIC_MODEL: "model-one" } });
+  const env = { ANTHROPIC_MODEL: "model-two" };
+  await finish("Show them once more", { ...options, env, args: ["--continue"] });
+};
+
+/** One session, and then one in another project of the same user. */
+export const projectSwitch: Story = async (options) => {
+  await finish("Count the notes", options);
+  using elsewhere = newUser("elsewhere");
+  const user = { ...options.user, project: elsewhere.project };
+  await finish("Show them once more", { ...options, user });
+};
+
 /** All stories, by the names used in the tables. */
 export const STORIES: Readonly<Record<string, Story>> = {
   "tool calls": toolCalls,
