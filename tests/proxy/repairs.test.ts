@@ -39,14 +39,16 @@ const SYSTEM_TURN = { messages: [user("Hello"), { role: "system", content: "S" }
 
 interface Sent {
   readonly agent?: string;
+  readonly userAgent?: string;
   readonly path?: string;
   readonly method?: string;
   readonly session?: string;
 }
 
 function send(repair: ReturnType<typeof createRepairs>, body: object, sent: Sent = {}) {
-  const { path = "/v1/messages", method = "POST", session, agent } = sent;
+  const { path = "/v1/messages", method = "POST", session, agent, userAgent } = sent;
   const headers = new Headers(session === undefined ? {} : { "x-claude-code-session-id": session });
+  if (userAgent !== undefined) headers.set("user-agent", userAgent);
   if (agent !== undefined) headers.set("x-claude-code-agent-id", agent);
   return repair(Buffer.from(JSON.stringify(body)), readHead(method, path, headers, performance.now()));
 }
@@ -137,6 +139,15 @@ describe("what is known of the server", () => {
     await send(createRepairs({ ...SETTINGS, ...settings }, upstream, new SessionMemory()), body, sent);
     expect(asked).toEqual([]);
   });
+});
+
+test("the client's name decides whether paragraphs on the project are moved", async () => {
+  const system = "You work.\n\n# Environment\n - Primary working directory: /w/demo";
+  const body = { system, messages: [user("Hello")] };
+  const repair = createRepairs(SETTINGS, upstreamWith({}).upstream, new SessionMemory());
+  const notes = async (agent: string) => (await send(repair, body, { userAgent: agent })).notes;
+  expect(await notes("claude-cli/2.1.332 (external, cli)")).toEqual(["1 project paragraph moved"]);
+  expect(await notes("other-client/1.0")).toEqual([]);
 });
 
 describe("the order of a session's tools", () => {
