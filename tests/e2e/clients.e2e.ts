@@ -20,13 +20,16 @@ const SCENARIO: Scenario = {
   ],
 };
 
+/** Leaves only the repair of the header. */
+const HEADER_ONLY = ["--system-turns", "--project-paragraphs", "--tools"].flatMap((flag) => [flag, "keep"]);
+
 /** The headers of all requests of all versions, as the upstream received them. */
 const headers = new Set<string>();
 
 for (const version of await everyVersion()) {
   test(`Claude Code ${version}: only the header differs, and the session ends normally`, async () => {
     await using upstream = startScriptedUpstream(SCENARIO);
-    await using proxy = await startProxy(upstream.origin, "--system-turns", "keep", "--tools", "keep");
+    await using proxy = await startProxy(upstream.origin, ...HEADER_ONLY);
     await using relay = startRelay(proxy.origin);
     using user = newUser();
     const claude = await claudeCode(version);

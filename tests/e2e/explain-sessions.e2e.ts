@@ -58,10 +58,9 @@ for (const { kind, template } of CASES) {
 
 test("Claude Code 2.1.330 on another model, and in another project", async () => {
   await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja");
+  // llama-server has one model, whatever its name: the prompt is the same, so that nothing is lost and nothing has to be explained.
   const switched = await causesOf(modelSwitch, server, "another model");
-  expect(switched).toContain("model_changed");
-  // The first session costs its first request, the tool loops nothing.
-  expect(switched.filter((id) => id !== undefined)).toEqual(["first_request", "model_changed"]);
+  expect(switched.filter((id) => id !== undefined)).toEqual(["first_request"]);
   const moved = await causesOf(projectSwitch, server, "another project");
   expect(moved.filter((id) => id !== undefined && !COLD.includes(id))).toEqual([]);
   expect(moved.filter((id) => id === "new_project").length).toBeLessThanOrEqual(1);
