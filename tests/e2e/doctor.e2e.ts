@@ -167,6 +167,7 @@ test(
   async () => {
     const origin = await server("dense", "Qwen3-Coder.jinja");
     await fetch(`${origin}/v1/messages`, {
+      keepalive: false,
       method: "POST",
       body: JSON.stringify({ max_tokens: 1, messages: [{ role: "user", content: "hello" }] }),
     });
@@ -196,6 +197,7 @@ test(
     await child.said(/tokens\/s/);
     const content = Array.from({ length: 3_000 }, (_, index) => `word ${index}`).join(" ");
     await fetch(`${origin}/v1/messages`, {
+      keepalive: false,
       method: "POST",
       body: JSON.stringify({ max_tokens: 1, messages: [{ role: "user", content }] }),
     });

@@ -135,6 +135,8 @@ test("two servers after a balancer that takes turns", async () => {
     const next = isPrompt ? Math.floor(turns.prompts++ / 2) : turns.questions++;
     const { origin } = [one, other][next % 2]!;
     return await fetch(`${origin}${pathname}${search}`, {
+      // llama-server closes an idle connection after 5 s.
+      keepalive: false,
       method: request.method,
       headers: request.headers,
       ...(request.body && { body: await request.arrayBuffer() }),

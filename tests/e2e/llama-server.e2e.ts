@@ -45,9 +45,9 @@ describe.each(BUILDS)("llama.cpp %s", (build) => {
       api_keys: ["secret"],
       verbosity: 4,
     });
-    expect((await fetch(`${server.origin}/props`)).status).toBe(401);
+    expect((await fetch(`${server.origin}/props`, { keepalive: false })).status).toBe(401);
     const authorized = { headers: { authorization: "Bearer secret" } };
-    const props = await (await fetch(`${server.origin}/props`, authorized)).json();
+    const props = await (await fetch(`${server.origin}/props`, { ...authorized, keepalive: false })).json();
     expect(props).toMatchObject({ total_slots: 2, default_generation_settings: { n_ctx: 4096 } });
     expect(server.messages()).toMatch(/n_batch\s+= 512/);
     expect(server.messages()).toMatch(/n_threads = 2\b/);
@@ -77,12 +77,14 @@ test("a setting that the build does not have stops the start with its name", asy
 async function ask(origin: string): Promise<{ content: unknown }> {
   const body = JSON.stringify({ max_tokens: 4, messages: [{ role: "user", content: WORDS }] });
   const headers = { "content-type": "application/json" };
-  const answer = await fetch(`${origin}/v1/messages`, { method: "POST", headers, body });
+  const answer = await fetch(`${origin}/v1/messages`, { method: "POST", headers, body, keepalive: false });
   return (await answer.json()) as { content: unknown };
 }
 
 async function isSleeping(origin: string): Promise<boolean> {
-  const props = (await (await fetch(`${origin}/props`)).json()) as { is_sleeping?: boolean };
+  const props = (await (await fetch(`${origin}/props`, { keepalive: false })).json()) as {
+    is_sleeping?: boolean;
+  };
   return props.is_sleeping === true;
 }
 

@@ -138,7 +138,8 @@ function questions(
   apiKey?: string,
 ): Pick<LlamaServer, "metrics" | "lastPrompt" | "sharedTokens"> {
   const headers: Record<string, string> = apiKey ? { authorization: `Bearer ${apiKey}` } : {};
-  const ask = (path: string, init?: RequestInit) => fetch(origin + path, { ...init, headers });
+  const ask = (path: string, init?: RequestInit) =>
+    fetch(origin + path, { ...init, headers, keepalive: false });
 
   async function tokenize(content: string): Promise<number[]> {
     const body = JSON.stringify({ content, parse_special: true });

@@ -28,6 +28,7 @@ async function pass(recorded: Recorded, origin: string, id: number, signal: Abor
   headers.set(RELAY_ID, String(id));
   const hasBody = method !== "GET" && method !== "HEAD";
   const answer = await fetch(origin + target, {
+    keepalive: false,
     method,
     headers,
     ...(hasBody ? { body } : {}),

@@ -50,6 +50,9 @@ function destinationOf({ target, body }: Recorded): { model: string; target: str
 async function pass({ method, body, headers }: Recorded, url: string): Promise<Response> {
   const forwarded = new Headers(headers);
   for (const name of ["host", "connection", "content-length"]) forwarded.delete(name);
-  const options = { method, headers: forwarded, ...(method === "POST" && { body }), timeout: false };
+  const options = {
+    ...{ method, headers: forwarded, timeout: false, keepalive: false },
+    ...(method === "POST" && { body }),
+  };
   return await fetch(url, options as RequestInit);
 }
