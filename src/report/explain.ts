@@ -11,13 +11,7 @@ export function causeOf(situation: Situation): Cause | undefined {
   if (evaluated <= LEAST_WASTE) return undefined;
   if (previous) return continued(situation, previous);
   if (nearest) return started(situation, nearest);
-  return cause(
-    situation,
-    "first_request",
-    true,
-    cost(evaluated),
-    agentPhrase(situation.agent, "first request"),
-  );
+  return first(situation);
 }
 
 /** Whether the server has fewer tokens in its cache than the requests explain: then it is worth asking the server. */
@@ -48,18 +42,17 @@ function continued(situation: Situation, previous: Earlier): Cause | undefined {
   return cause(situation, verdict.id, verdict.certain, wasted, verdict.phrase);
 }
 
+/** Nothing that was sent before shares its prompt. */
+function first(situation: Situation): Cause {
+  const phrase = agentPhrase(situation.agent, "first request");
+  return cause(situation, "first_request", true, cost(situation.evaluated), phrase);
+}
+
 /** The first request of a conversation. */
 function started(situation: Situation, nearest: NonNullable<Situation["nearest"]>): Cause {
   const { cached, evaluated } = situation;
   const shared = sharedTokens(nearest);
-  if (shared.high <= LEAST_WASTE && situation.agent !== "subagent")
-    return cause(
-      situation,
-      "first_request",
-      true,
-      cost(evaluated),
-      agentPhrase(situation.agent, "first request"),
-    );
+  if (shared.high <= LEAST_WASTE && situation.agent !== "subagent") return first(situation);
   if (isBelow(cached, shared)) {
     const verdict = lostAtStart(situation, nearest, shared);
     if (verdict)
