@@ -50,7 +50,11 @@ export class Witness {
     this.#running -= 1;
     if (this.#evaluated !== undefined)
       this.#evaluated = evaluated === undefined ? undefined : this.#evaluated + evaluated;
-    if (this.#before && this.#before.total === undefined && this.#running === 0) void this.#read(true);
+    if (!this.#before || this.#running > 0) return;
+    const { start, tasks, total } = this.#before;
+    // Tasks go on with every request, and without a start time they are all that shows a restart.
+    if (start === undefined && tasks !== undefined) void this.#read(true, "tasks");
+    else if (start !== undefined && total === undefined) void this.#read(true);
   }
 
   /** What happened since `since` (`performance.now()`). Never rejects; takes two seconds at most. */
@@ -86,20 +90,20 @@ export class Witness {
   }
 
   /** `isWhole`: no request of this proxy runs, so that the server's totals are comparable. */
-  async #read(isWhole: boolean): Promise<Reading> {
-    this.#reading ??= this.#readOnce(isWhole);
+  async #read(isWhole: boolean, what: "everything" | "tasks" = "everything"): Promise<Reading> {
+    this.#reading ??= this.#readOnce(isWhole, what === "everything");
     return await this.#reading;
   }
 
-  async #readOnce(isWhole: boolean): Promise<Reading> {
+  async #readOnce(isWhole: boolean, isFull: boolean): Promise<Reading> {
     const before = this.#before;
     try {
       const ours = this.#evaluated;
       const isQuiet = isWhole && this.#running === 0;
-      const { start, total } = await this.#metrics();
+      const { start, total } = isFull ? await this.#metrics() : {};
       const tasks = start === undefined ? await this.#tasks() : undefined;
-      const answer = await this.#upstream.probe();
-      const facts = "facts" in answer ? answer.facts : undefined;
+      const answer = isFull ? await this.#upstream.probe() : undefined;
+      const facts = answer && "facts" in answer ? answer.facts : undefined;
       const others = before && start !== undefined ? await this.#moreStarts() : [];
       const reading = { start, tasks, facts, total: isQuiet ? total : undefined, foreign: undefined };
       if (before) this.#compare(before, reading, others);

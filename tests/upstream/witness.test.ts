@@ -13,13 +13,15 @@ interface State {
 }
 
 function serve(state: State) {
-  let asked = 0;
+  const asked: string[] = [];
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
     fetch(request) {
       const { pathname } = new URL(request.url);
-      if (pathname === "/metrics") return metrics(state, asked++);
+      asked.push(pathname);
+      if (pathname === "/metrics")
+        return metrics(state, asked.filter((path) => path === "/metrics").length - 1);
       if (pathname === "/slots") return Response.json([{ id_task: state.task, is_processing: false }]);
       const { model, build, sleeping } = state;
       return Response.json({
@@ -33,7 +35,7 @@ function serve(state: State) {
   });
   const upstream = new Upstream({ origin: `http://127.0.0.1:${server.port}`, basePath: "" }, { freshMs: 0 });
   const witness = new Witness(upstream);
-  return { upstream, witness, [Symbol.asyncDispose]: () => server.stop(true) };
+  return { upstream, witness, asked, [Symbol.asyncDispose]: () => server.stop(true) };
 }
 
 function metrics({ starts, total }: State, asked: number): Response {
@@ -90,6 +92,19 @@ test("without /metrics the tasks show a restart", async () => {
   expect(await given.witness.testify(before)).toMatchObject({ restarted: undefined, isSame: undefined });
   state.task = 2;
   expect(await given.witness.testify(before)).toMatchObject({ restarted: true });
+});
+
+test.each<[string, State, readonly string[]]>([
+  ["a server with /metrics is not asked again after a request", STATE, []],
+  ["without /metrics it is asked for its tasks", { model: "qwen", build: "b1", task: 7 }, ["/slots"]],
+  ["a server that shows neither is not asked again", { model: "qwen", build: "b1" }, []],
+])("%s", async (_, state, expected) => {
+  await using given = serve(state);
+  await served(given.witness);
+  const before = given.asked.length;
+  given.witness.ended(10);
+  await Bun.sleep(50);
+  expect(given.asked.slice(before)).toEqual([...expected]);
 });
 
 test("without any answer a lost connection is a restart", async () => {
