@@ -55,12 +55,13 @@ export function scan(bytes: Buffer, shape: CompiledShape): Document {
 }
 
 /** The text of a string value. Throws `Unscannable` if its escapes or its UTF-8 are invalid. */
-export function textOf(bytes: Buffer, { start, end }: Span): string {
-  try {
-    return JSON.parse(UTF8.decode(bytes.subarray(start, end)));
-  } catch {
-    throw invalidString(start);
-  }
+export function textOf(bytes: Buffer, span: Span): string {
+  return decoded(bytes, span, "");
+}
+
+/** The text of a string without its end: `end` is before its closing quote, and within no character and no escape. Throws as `textOf` does. */
+export function textUpTo(bytes: Buffer, span: Span): string {
+  return decoded(bytes, span, '"');
 }
 
 /** The error for a string, starting at this byte, whose escapes or UTF-8 are invalid. */
@@ -76,6 +77,14 @@ export function wordOf(value: Value | undefined): string | undefined {
 // --- internal ---
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function decoded(bytes: Buffer, { start, end }: Span, missing: string): string {
+  try {
+    return JSON.parse(UTF8.decode(bytes.subarray(start, end)) + missing);
+  } catch {
+    throw invalidString(start);
+  }
+}
 
 const TAB = 0x09;
 const LINE_FEED = 0x0a;

@@ -1,4 +1,4 @@
-import type { Span } from "./scan.ts";
+import { type Span, type StringValue, textOf, textUpTo } from "./scan.ts";
 
 /**
  * The bytes of parts of a string. `parts` are given as indices into the string's text, as `textOf` returns it, in ascending order;
@@ -9,7 +9,23 @@ export function byteSpans(bytes: Buffer, { start }: Span, parts: readonly Span[]
   return parts.map((part) => ({ start: walk.to(part.start), end: walk.to(part.end) }));
 }
 
+/**
+ * How the text of a string begins: white space in front and at least 128 UTF-16 units after it, or all of a shorter text. A long text is
+ * not decoded as a whole. Throws `Unscannable` if the escapes or the UTF-8 of what is decoded are invalid.
+ */
+export function beginningOf(bytes: Buffer, value: StringValue): string {
+  const { start, end } = value;
+  if (end - start > 2 * BEGINNING) {
+    const [beginning] = byteSpans(bytes, value, [{ start: 0, end: 2 * BEGINNING }]);
+    const words = textUpTo(bytes, { start, end: Math.min(beginning!.end, end - 1) });
+    if (words.trimStart().length >= BEGINNING) return words;
+  }
+  return textOf(bytes, value);
+}
+
 // --- internal ---
+
+const BEGINNING = 128;
 
 const BACKSLASH = 0x5c;
 const LOWER_CASE_U = 0x75;

@@ -10,6 +10,7 @@ import {
   isToolLoaded,
   replacesBlock,
 } from "./client-text.ts";
+import { isReminder } from "./reminder.ts";
 import type { Block } from "./turn.ts";
 
 /** A block after a tool result, or the content of a turn that is a string. */
@@ -31,13 +32,12 @@ export class AfterResults {
   #isInterrupted = false;
   /** Whether the user invoked a slash command. */
   #hasCommand = false;
-  /** How many skills were launched whose text has not come yet. A skill's text comes as one block. */
-  #skills: number;
+  /** How many texts of skills have come. Each comes as one block. */
+  #skillTexts = 0;
 
   constructor(bytes: Buffer, results: readonly Block[]) {
     this.#bytes = bytes;
     this.#results = results;
-    this.#skills = this.#announced("skill");
   }
 
   /** One author for each part. */
@@ -48,6 +48,8 @@ export class AfterResults {
   // --- internal ---
 
   #authorOf(text: StringValue): Author {
+    // First, because most texts here are reminders, which need not be decoded.
+    if (isReminder(this.#bytes, text)) return "client";
     if (isBlank(this.#bytes, text)) return "nobody";
     if (isToolLoaded(this.#bytes, text) && this.#results.some(namesTools)) return "nobody";
     if (replacesBlock(this.#bytes, text)) return this.#authorOfBlock();
@@ -59,12 +61,15 @@ export class AfterResults {
 
   /** The text of a skill that the user invoked goes with the user's command. */
   #authorOfSkill(): Author {
-    this.#skills--;
+    this.#skillTexts++;
     return this.#hasCommand ? "user" : "client";
   }
 
   #authorOfUnmarked(text: StringValue): Author {
-    if (!this.#isInterrupted && this.#skills-- > 0) return "client";
+    if (!this.#isInterrupted && this.#announced("skill") > this.#skillTexts) {
+      this.#skillTexts++;
+      return "client";
+    }
     this.#hasCommand ||= isCommand(this.#bytes, text);
     return "user";
   }

@@ -1,6 +1,6 @@
 import { type StringValue, textOf } from "../../scan.ts";
+import { beginningOf } from "../../text-offsets.ts";
 import { UNREAD_DOCUMENT, UNSEEN_IMAGE } from "../unreadable.ts";
-import { isReminder } from "./reminder.ts";
 
 /** What Claude Code says after it has loaded tools; it names none. */
 const TOOL_LOADED = "Tool loaded.";
@@ -24,10 +24,9 @@ const HOOK =
 
 const INTERRUPTION = "[Request interrupted by user";
 
-/** Whether Claude Code wrote the text, as far as the text shows it. */
+/** Whether Claude Code wrote a text that is not a reminder, as far as the text shows it. */
 export function isClientText(bytes: Buffer, text: StringValue): boolean {
-  if (isReminder(bytes, text)) return true;
-  const words = textOf(bytes, text).trimStart();
+  const words = beginningOf(bytes, text).trimStart();
   return (
     OPENINGS.some((opening) => words.startsWith(opening)) || HOOK.test(words) || isToolLoaded(bytes, text)
   );
@@ -35,7 +34,7 @@ export function isClientText(bytes: Buffer, text: StringValue): boolean {
 
 /** Whether the text says that the user stopped the model. What follows in the same turn is what the user said instead. */
 export function isInterruption(bytes: Buffer, text: StringValue): boolean {
-  return textOf(bytes, text).trimStart().startsWith(INTERRUPTION);
+  return beginningOf(bytes, text).trimStart().startsWith(INTERRUPTION);
 }
 
 export function isToolLoaded(bytes: Buffer, text: StringValue): boolean {
@@ -49,12 +48,12 @@ export function isBlank(bytes: Buffer, text: StringValue): boolean {
 
 /** Whether it is the text of a skill that has a folder. That of a command has no mark. */
 export function isSkill(bytes: Buffer, text: StringValue): boolean {
-  return textOf(bytes, text).trimStart().startsWith(SKILL);
+  return beginningOf(bytes, text).trimStart().startsWith(SKILL);
 }
 
 /** Whether it is the first text of a slash command of the user. */
 export function isCommand(bytes: Buffer, text: StringValue): boolean {
-  return /^\s*<command-(?:message|name)>/.test(textOf(bytes, text));
+  return /^\s*<command-(?:message|name)>/.test(beginningOf(bytes, text));
 }
 
 /** Whether the text replaces an image or a document. */
@@ -68,7 +67,7 @@ export type Announced = "skill" | "pdf";
 
 /** What the text of a tool result announces. */
 export function announcedBy(bytes: Buffer, text: StringValue): Announced | undefined {
-  const words = textOf(bytes, text);
+  const words = beginningOf(bytes, text);
   if (words.startsWith("Launching skill:")) return "skill";
   return /^PDF (?:file read|pages extracted):/.test(words) ? "pdf" : undefined;
 }
