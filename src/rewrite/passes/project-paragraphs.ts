@@ -1,6 +1,7 @@
 import { join } from "../json-bytes.ts";
 import { type Findings, NO_FINDINGS, type Pass, type RewriteContext } from "../pass.ts";
 import { type Document, type StringValue, textOf } from "../scan.ts";
+import { beginningOf } from "../text-offsets.ts";
 import { cutFrom } from "./project/cut.ts";
 import { OPENING_SHAPE, readOpening } from "./project/opening.ts";
 import { placeReminders } from "./project/place.ts";
@@ -28,8 +29,8 @@ function moveParagraphs(document: Document, context: RewriteContext): Findings {
   const { bytes } = document;
   const { prompt, turns, firstUserContent } = readOpening(document);
   if (!firstUserContent || !isClaudeCode(bytes, prompt, context)) return NO_FINDINGS;
-  const texts = [...prompt, ...turns];
-  const project = projectIn(texts.map((text) => textOf(bytes, text)));
+  const texts = [...prompt, ...turns].map((value) => ({ value, text: textOf(bytes, value) }));
+  const project = projectIn(texts.map(({ text }) => text));
   if (!project) return NO_FINDINGS;
   const cuts = texts.map((text) => cutFrom(bytes, text, project));
   const paragraphs = cuts.flatMap((cut) => cut.paragraphs);
@@ -49,7 +50,7 @@ function moveParagraphs(document: Document, context: RewriteContext): Findings {
 const IDENTITY = /^(?:x-anthropic-billing-header:|You are Claude Code\b|You are a Claude agent\b)/;
 
 function isClaudeCode(bytes: Buffer, prompt: readonly StringValue[], context: RewriteContext): boolean {
-  return context.isClaudeCode === true || prompt.some((text) => IDENTITY.test(textOf(bytes, text)));
+  return context.isClaudeCode === true || prompt.some((text) => IDENTITY.test(beginningOf(bytes, text)));
 }
 
 function notesOf(paragraphs: number, hasGitStatus: boolean): string[] {

@@ -1,9 +1,15 @@
 import { type RawText, removals } from "../../json-bytes.ts";
-import { type Span, type StringValue, textOf } from "../../scan.ts";
+import type { Span, StringValue } from "../../scan.ts";
 import type { Edit } from "../../splice.ts";
 import { byteSpans } from "../../text-offsets.ts";
 import { type Paragraph, paragraphsOf } from "./paragraphs.ts";
 import { namesProject, type Project } from "./project.ts";
+
+/** A text of the client in the body, and the same decoded. */
+export interface ClientText {
+  readonly value: StringValue;
+  readonly text: string;
+}
 
 /** A text of the client with what is cut out of it. */
 export interface Cut {
@@ -15,8 +21,7 @@ export interface Cut {
 }
 
 /** What leaves a text. Bytes are moved as they are. */
-export function cutFrom(bytes: Buffer, value: StringValue, project: Project): Cut {
-  const text = textOf(bytes, value);
+export function cutFrom(bytes: Buffer, { value, text }: ClientText, project: Project): Cut {
   const paragraphs = paragraphsOf(text);
   const git = paragraphs.findIndex(({ start }) => text.startsWith(GIT_STATUS, start));
   const isGit = (index: number) => git >= 0 && index >= git;

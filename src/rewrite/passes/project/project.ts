@@ -29,7 +29,8 @@ export function namesProject(text: string, project: Project): boolean {
 
 // --- internal ---
 
-const DIRECTORY = /(?:^[ \t]*- Primary working directory|<env>\nWorking directory): (.*\S)/m;
+/** It looks for its literal part first, which takes a tenth of the time of a pattern that begins with blanks. */
+const DIRECTORY = /(?<=^[ \t]*- Primary w|<env>\nW)orking directory: (.*\S)/m;
 
 /** The second folder's name is that of the project. A memory folder that the user has chosen for all projects has another path. */
 const MEMORY = /`([^`\n]*[\\/]projects[\\/]([^`\n\\/]+)[\\/]memory[\\/]?)`/;
