@@ -10,7 +10,7 @@ export interface RecordedStep {
   readonly request: Recorded;
 }
 
-/** The same requests sent to a server directly (raw) and through the proxy. */
+/** The same requests sent to a server directly (raw; empty if that was not measured) and through the proxy. */
 export interface Comparison {
   readonly title: string;
   readonly recorded: readonly RecordedStep[];
@@ -42,13 +42,15 @@ export function summaryTable(comparisons: readonly Comparison[]): string {
 
 // --- internal ---
 
-/** Shows the status only if it is not 200. */
+/** Shows the status only if it is not 200. Empty where nothing was measured. */
 function cellsOf(measured: Measured | undefined): Cell[] {
-  const status = measured?.status === 200 ? "" : `HTTP ${measured?.status}`;
-  return [status, measured?.cached, measured?.evaluated];
+  if (!measured) return ["", undefined, undefined];
+  const status = measured.status === 200 ? "" : `HTTP ${measured.status}`;
+  return [status, measured.cached, measured.evaluated];
 }
 
 function sumsOf(all: readonly Measured[]): Cell[] {
+  if (all.length === 0) return ["", undefined, undefined];
   const failed = all.filter(({ status }) => status !== 200).length;
   if (failed === all.length) return ["all failed", undefined, undefined];
   const [cached, evaluated] = (["cached", "evaluated"] as const).map((key) =>
