@@ -21,8 +21,26 @@ export interface Comparison {
   readonly newBytes: number;
 }
 
-/** Compares a request with an earlier one. Linear in the number of sections. */
+/** Compares a request with an earlier one. Linear in the number of sections; asked again for the same two, it has the answer ready. */
 export function compare(before: Outline, after: Outline): Comparison {
+  const last = LAST.get(after);
+  if (last?.before === before) return last.comparison;
+  const comparison = compareAll(before, after);
+  LAST.set(after, { before, comparison });
+  return comparison;
+}
+
+/** Whether everything of the earlier request is also in the later one, at the same place. */
+export function isExtension({ system, tools, messages }: Comparison): boolean {
+  return !system && !tools && (messages.kind === "same" || messages.kind === "extended");
+}
+
+// --- internal ---
+
+/** The last comparison of each request: it is needed when the request is sent, when it has ended, and when it is remembered. */
+const LAST = new WeakMap<Outline, { readonly before: Outline; readonly comparison: Comparison }>();
+
+function compareAll(before: Outline, after: Outline): Comparison {
   const system = compareSystem(before.system, after.system);
   const tools = compareTools(before.tools, after.tools);
   const messages = compareMessages(before.messages, after.messages);
@@ -43,13 +61,6 @@ export function compare(before: Outline, after: Outline): Comparison {
     newBytes: system.newBytes + tools.newBytes + messages.newBytes,
   };
 }
-
-/** Whether everything of the earlier request is also in the later one, at the same place. */
-export function isExtension({ system, tools, messages }: Comparison): boolean {
-  return !system && !tools && (messages.kind === "same" || messages.kind === "extended");
-}
-
-// --- internal ---
 
 function compareSystem(before: readonly Section[], after: readonly Section[]) {
   const same = after.findIndex((block, index) => !before[index] || !isSame(before[index], block));

@@ -22,6 +22,8 @@ export interface Outlined {
   readonly id: number;
   readonly caller: Sender;
   readonly outline: Outline;
+  /** About how much memory the outline takes, in bytes. */
+  readonly size: number;
   /** `performance.now()` when it was sent. */
   readonly sentAt: number;
   /** The id of the conversation's first request that is remembered. */
@@ -56,7 +58,7 @@ export class Outlines {
   /** Adds a request when it is sent; ids must count up. */
   add(id: number, caller: Sender, outline: Outline, sentAt: number): Outlined {
     const conversation = this.#conversationOf(caller, outline) ?? id;
-    const entry = { id, caller, outline, sentAt, conversation };
+    const entry = { id, caller, outline, size: sizeOf(outline), sentAt, conversation };
     this.#entries.set(id, entry);
     this.#trim();
     return entry;
@@ -124,11 +126,11 @@ export class Outlines {
   }
 
   #trim(): void {
-    let bytes = this.#list().reduce((sum, { outline }) => sum + sizeOf(outline), 0);
-    for (const { id, outline } of this.#list()) {
+    let bytes = this.#list().reduce((sum, { size }) => sum + size, 0);
+    for (const { id, size } of this.#list()) {
       if (this.#entries.size <= this.#bounds.entries && bytes <= this.#bounds.bytes) return;
       this.#entries.delete(id);
-      bytes -= sizeOf(outline);
+      bytes -= size;
     }
   }
 }
