@@ -59,15 +59,16 @@ export async function forward(request: Request, settings: ForwardSettings): Prom
   const observation = observer.begin(described);
   if (repaired && before !== undefined)
     observation.rewritten({ before, after: repaired.body.length, notes: repaired.notes });
-  if (repaired) observation.sending?.(`${target.path}${target.query}`, repaired.body);
   signal.addEventListener("abort", () => observation.end("client_gone"));
+  const path = `${target.path}${target.query}`;
   const call = sender.send({
-    url: `${nameOf(upstream)}${target.path}${target.query}`,
+    url: `${nameOf(upstream)}${path}`,
     method,
     headers: headersFor(request, repaired, described),
     body: repaired?.body,
     signal,
     ready: settings.ready?.(),
+    taken: () => repaired && observation.sending?.(path, repaired.body),
   });
   observation.sent();
   const sentAt = performance.now();

@@ -11,6 +11,8 @@ export interface Outgoing {
   readonly signal: AbortSignal;
   /** Waited for before it is sent. */
   readonly ready?: Promise<void> | undefined;
+  /** Called when fetch has a copy of the body and is sending it, before the body is freed. */
+  readonly taken: () => void;
 }
 
 /**
@@ -27,7 +29,7 @@ export class Sender {
     const sentAt = performance.now();
     const mayRepeat = sentAt - this.#lastAnswer < POOLED_MS && (outgoing.body?.length ?? 0) <= REPEATED_BYTES;
     const call = fetchWith(outgoing, true);
-    // By now fetch has a copy of its own.
+    outgoing.taken();
     if (!mayRepeat) free(outgoing);
     try {
       return this.#answered(await call);

@@ -51,7 +51,7 @@ export class Explainer {
     this.#settings = settings;
   }
 
-  /** Makes the outline of a request. To be called after it was sent, so that no client waits for it. Ids must count up. */
+  /** Makes the outline of a request. To be called after it was sent, so that no client waits for it. Ids must count up. Keeps no reference to `body`. */
   sent(id: number, client: ClientRequest, body: Uint8Array, sentAt: number): void {
     this.#running.add(id);
     this.#settings.witness.sent();
@@ -59,7 +59,8 @@ export class Explainer {
     const outline = endpoint && outlineOf(body, endpoint.shape);
     if (!outline) return;
     this.#outlines.add(id, senderOf(client), outline, sentAt);
-    if (this.#settings.onDifference) this.#bodies.add(id, body);
+    // Not `slice`, which makes a view of a Buffer.
+    if (this.#settings.onDifference) this.#bodies.add(id, new Uint8Array(body));
   }
 
   /** To be called once per request, when it has ended. */

@@ -155,10 +155,11 @@ class Recording implements Observation {
   }
 
   sending(_target: string, body: Uint8Array): void {
-    // The body's memory is freed as soon as it is sent. Not `slice`, which makes a view of a Buffer.
-    const [copy, now] = [new Uint8Array(body), performance.now()];
-    // Without the copy's size, so that a large one does not hurry the backlog.
-    this.#news.later(() => this.#endings.sending(this.#request.id, this.#client, copy, now));
+    if (this.#hasEnded) return;
+    const now = performance.now();
+    this.#news.later(() => this.#endings.sending(this.#request.id, this.#client, body, now));
+    // The body must not be copied, and after this call it is freed.
+    this.#news.flush();
   }
 
   sent(): void {

@@ -35,7 +35,13 @@ export class Followed implements Observation {
 
   sending(target: string, body: Uint8Array): void {
     const { endpoint, session, model, conversation } = this.#request;
-    if (!isMainTurn(this.#request) || !endpoint || !session || !this.#follower.hasRoomFor(body.length))
+    if (
+      this.#hasEnded ||
+      !isMainTurn(this.#request) ||
+      !endpoint ||
+      !session ||
+      !this.#follower.hasRoomFor(body.length)
+    )
       return;
     const prefix = prefixOf(this.#request.path, endpoint);
     this.#forwarded = { session, target, prefix, model, conversation, body: Buffer.from(body) };
