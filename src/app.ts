@@ -3,6 +3,7 @@ import pkg from "../package.json" with { type: "json" };
 import type { GuardSettings } from "./proxy/guard.ts";
 import { createRepairs } from "./proxy/repairs.ts";
 import { startProxy } from "./proxy/server.ts";
+import { Backlog } from "./report/backlog.ts";
 import { Failures } from "./report/failures.ts";
 import type { ProgressTimes } from "./report/progress.ts";
 import { Report } from "./report/report.ts";
@@ -147,8 +148,10 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
 
   function startWarmer(): Warmer {
     const { headsFolder, projectFolder } = settings;
+    const backlog = new Backlog(failures);
     return new Warmer({
       upstream,
+      later: (job, bytes) => backlog.add(job, bytes),
       heads: headsFolder === undefined ? undefined : new Heads(headsFolder),
       project: projectFolder === undefined ? undefined : projectAt(projectFolder),
       listener: {

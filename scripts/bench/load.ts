@@ -10,6 +10,7 @@ import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { claudeCodeBody } from "./fixtures.ts";
 import { originIn, type Part, startPart } from "./part.ts";
+import { clockMs } from "./stream.ts";
 
 /** Of `messages` and `system`; with its tools the body then has the 104 KB of a usual first request. */
 const BODY_BYTES = 34_000;
@@ -119,7 +120,7 @@ async function ask(
     const answer = await fetch(`${origin}/v1/messages?beta=true`, { method: "POST", body, headers });
     if (answer.status !== 200) throw new Error(`status ${answer.status}`);
     for await (const chunk of answer.body!) {
-      const now = clock();
+      const now = clockMs();
       if (received === 0) seen.firstByte.push(performance.now() - sent);
       seen.chunks++;
       rest += Buffer.from(chunk).toString("latin1");
@@ -135,11 +136,6 @@ async function ask(
   } catch (error) {
     seen.errors.push((error as Error).message);
   }
-}
-
-/** Milliseconds on a clock that all processes of a machine share. */
-function clock(): number {
-  return performance.timeOrigin + performance.now();
 }
 
 function serveStreams(): void {
@@ -170,7 +166,7 @@ function eventOf(isFirst: boolean): Uint8Array {
   const data = isFirst
     ? { type: "message_start", message: { id: "m", role: "assistant", content: [], usage } }
     : { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: " word" } };
-  return Buffer.from(`event: ${data.type}\ndata: ${JSON.stringify({ ...data, sent: clock() })}\n\n`);
+  return Buffer.from(`event: ${data.type}\ndata: ${JSON.stringify({ ...data, sent: clockMs() })}\n\n`);
 }
 
 /** The binary where there is one for this checkout, else the sources. */

@@ -135,6 +135,7 @@ async function haproxy(port: number, upstream: number, folder: string): Promise<
   nbthread 1
 defaults
   mode http
+  option http-no-delay
   timeout connect 5s
   timeout client 1h
   timeout server 1h

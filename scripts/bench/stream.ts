@@ -8,6 +8,11 @@ export async function eventDelays(origin: string, streams: number): Promise<numb
   return all.flat();
 }
 
+/** Milliseconds on a clock that all processes of a machine share. */
+export function clockMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 // --- internal ---
 
 async function delaysOf(origin: string): Promise<number[]> {
@@ -19,9 +24,9 @@ async function delaysOf(origin: string): Promise<number[]> {
   const delays: number[] = [];
   const decoder = new TextDecoder();
   for await (const chunk of answer.body ?? []) {
-    const now = process.hrtime.bigint();
-    for (const [, sent = "0"] of decoder.decode(chunk).matchAll(/"sent":"(\d+)"/g))
-      delays.push(Number(now - BigInt(sent)) / 1_000);
+    const now = clockMs();
+    for (const [, sent = "0"] of decoder.decode(chunk).matchAll(/"sent":"([\d.]+)"/g))
+      delays.push((now - Number(sent)) * 1_000);
   }
   if (delays.length !== EVENTS) throw new Error(`${delays.length} of ${EVENTS} events arrived`);
   return delays;

@@ -1,8 +1,8 @@
 /**
  * A fast upstream for the benchmarks, in a process of its own; prints where it listens. A body with `"stream":true` gets events
- * that carry the time at which they were sent (CLOCK_MONOTONIC, nanoseconds); any other request gets the answer of a short turn.
+ * that carry the time at which they were sent; any other request gets the answer of a short turn.
  */
-import { EVENTS, EVERY_MS } from "./stream.ts";
+import { clockMs, EVENTS, EVERY_MS } from "./stream.ts";
 
 const ANSWER = JSON.stringify({ type: "message", content: [{ type: "text", text: "x".repeat(2_000) }] });
 
@@ -28,7 +28,7 @@ function events(): ReadableStream {
     type: "direct",
     async pull(controller: ReadableStreamDirectController) {
       for (let sent = 0; sent < EVENTS; sent++) {
-        const event = `{"type":"content_block_delta","delta":{"type":"text_delta","text":"word "},"sent":"${process.hrtime.bigint()}"}`;
+        const event = `{"type":"content_block_delta","delta":{"type":"text_delta","text":"word "},"sent":"${clockMs()}"}`;
         controller.write(`event: content_block_delta\ndata: ${event}\n\n`);
         await controller.flush();
         await Bun.sleep(EVERY_MS);

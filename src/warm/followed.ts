@@ -15,6 +15,8 @@ export interface Follower {
   ended(isFine: boolean): void;
   /** Whether a body of so many bytes may be kept. */
   hasRoomFor(bytes: number): boolean;
+  /** Runs a job a moment later, in order, so that no byte of an answer waits for it. `bytes` is how much memory it holds. */
+  later(job: () => void, bytes?: number): void;
 }
 
 /** Follows one request: remembers its body if it is a main conversation's, and rebuilds the answer. */
@@ -57,19 +59,24 @@ export class Followed implements Observation {
   }
 
   chunk(bytes: Uint8Array): void {
-    this.#reader?.push(bytes);
+    const reader = this.#reader;
+    if (reader) this.#follower.later(() => reader.push(bytes), bytes.length);
   }
 
   end(outcome: Outcome): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
+    this.#follower.later(() => this.#noteEnd(outcome));
+  }
+
+  // --- internal ---
+
+  #noteEnd(outcome: Outcome): void {
     const isComplete = outcome === "complete" && this.#status === 200;
     if (isComplete) this.#noteTurn();
     this.#reader = undefined;
     this.#follower.ended(isComplete && this.#request.endpoint?.isInference === true);
   }
-
-  // --- internal ---
 
   #noteTurn(): void {
     const turn = this.#reader?.turn;

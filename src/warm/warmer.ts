@@ -19,6 +19,8 @@ import { type LoopRendering, Templates } from "./template.ts";
 export interface WarmerSettings {
   readonly upstream: Upstream;
   readonly listener: WarmListener;
+  /** Runs a job a moment later, in order; `bytes` is how much memory it holds. */
+  readonly later: (job: () => void, bytes?: number) => void;
   /** `undefined` keeps nothing on disk. */
   readonly heads?: Heads | undefined;
   /** The project whose head is wanted first, as `projectOf` names it. */
@@ -42,6 +44,7 @@ const TIMES: WarmTimes = { quietMs: 1_500, watchMs: 1_000 };
 export class Warmer implements Observer, Follower {
   readonly #upstream: Upstream;
   readonly #listener: WarmListener;
+  readonly #later: WarmerSettings["later"];
   readonly #heads: Heads | undefined;
   readonly #project: string | undefined;
   readonly #conversations = new Conversations();
@@ -57,10 +60,11 @@ export class Warmer implements Observer, Follower {
   /** Whether the server came up after everything that was sent to it. */
   #isNew = false;
 
-  constructor({ upstream, listener, heads, project, times }: WarmerSettings) {
+  constructor({ upstream, listener, later, heads, project, times }: WarmerSettings) {
     const { quietMs, watchMs } = { ...TIMES, ...times };
     this.#upstream = upstream;
     this.#listener = listener;
+    this.#later = later;
     this.#heads = heads;
     this.#project = project;
     this.#templates = new Templates(upstream);
@@ -83,6 +87,10 @@ export class Warmer implements Observer, Follower {
     this.#quiet.begin();
     if (request.endpoint?.isInference) this.#noteUse(request);
     return new Followed(request, this);
+  }
+
+  later(job: () => void, bytes?: number): void {
+    this.#later(job, bytes);
   }
 
   hasRoomFor(bytes: number): boolean {

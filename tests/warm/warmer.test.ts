@@ -40,6 +40,7 @@ function start({ heads = undefined as Heads | undefined } = {}) {
   });
   const ended: Ended[] = [];
   const warmer = new Warmer({
+    later: (job) => job(),
     upstream,
     heads,
     listener: { started() {}, ended: (warmUp, result) => void ended.push({ ...warmUp, ...result }) },
