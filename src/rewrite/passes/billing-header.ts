@@ -57,7 +57,7 @@ const CONSTANT = Buffer.from(CONSTANT_HEADER);
  * prose about the header.
  */
 const HEADER =
-  /"x-anthropic-billing-header:(?:(?:[ \t]*cc[a-z0-9_]*=[^;"\\ \t\r\n]*|[ \t]+[a-z][a-z0-9_.-]*=[^;"\\ \t\r\n]*)(?:;|(?="|\\[nr])))+|"x-anthropic-billing-header:[ \t]*(?="|\\[nr])/y;
+  /"x-anthropic-billing-header:(?:(?:[ \t]*cc[a-z0-9_]*=[^;"\\\0-\x20]*|[ \t]+[a-z][a-z0-9_.-]*=[^;"\\\0-\x20]*)(?:;|(?="|\\[nr])))+|"x-anthropic-billing-header:[ \t]*(?="|\\[nr])/y;
 
 /** The content of the first element if that is the system's. */
 function leadingContent(list: Value | undefined): Value | undefined {

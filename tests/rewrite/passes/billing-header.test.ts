@@ -228,6 +228,7 @@ describe("unchanged", () => {
   const BODIES: [string, string][] = [
     ["a header written with escapes", `{"system":"x-anthropic-billing-header\\u003a cc_version=2.1;"}`],
     ["a value that holds an escape", `{"system":"${NAME} cc_version=2\\u002e1; cc_entrypoint=cli;"}`],
+    ["a control character in a field", `{"system":"${NAME} cc_version=2\u00001; cc_entrypoint=cli;"}`],
     ["an escape instead of fields", `{"system":"${NAME} \\u0041"}`],
     ["nothing", ""],
     ["white space only", " \n"],

@@ -111,7 +111,8 @@ describe("paragraphs that name the project go into the first user turn, under th
 
 describe("their place is", () => {
   const at = (...blocks: object[]) => {
-    const { messages } = rewritten(bodyOf("demo", [user(blocks)]), MOVE);
+    // The user's words may come in a turn of their own.
+    const { messages } = rewritten(bodyOf("demo", [user(blocks), user("Hello")]), MOVE);
     return contentOf(messages[0]);
   };
   const moved = reminder(`# Memory\n\n${memoryOf("demo")}`);
@@ -173,6 +174,7 @@ describe("unchanged", () => {
     ["no project", bodyOf("demo", [user("Hello")], "You work.\n\nIn /w/demo.")],
     ["no user turn", bodyOf("demo", [systemTurn("S")])],
     ["no user turn before the answer", bodyOf("demo", [said, user("Hello")])],
+    ["only reminders before the answer", bodyOf("demo", [user([reminder("R")]), said, user("Hello")])],
     ["no messages", { system: body.system }],
     [
       "a first user turn with a tool result",
@@ -194,6 +196,11 @@ describe("unchanged", () => {
     const { messages } = rewritten(bodyOf("demo", [user("Hello"), systemTurn(call)]), MOVE);
     expect(messages[1]).toEqual(systemTurn(call));
   });
+});
+
+test("a conversation that begins with a system turn and an answer stays as it is when it is rewritten again", () => {
+  const { system } = rewritten(bodyOf("demo", [systemTurn("S"), said, user("Hello")]), FOLD);
+  expect(JSON.stringify(system)).toContain(memoryOf("demo"));
 });
 
 test("another client whose headers are Claude Code's", () => {

@@ -7,6 +7,7 @@ import {
   wordOf,
 } from "../../scan.ts";
 import type { Shape } from "../../shape.ts";
+import { isReminder } from "../turns/reminder.ts";
 
 const TEXTS: Shape = { each: { members: { type: { words: ["text", "tool_result"] }, text: {} } } };
 
@@ -26,20 +27,27 @@ export interface Opening {
   readonly prompt: readonly StringValue[];
   /** The system turns before the first answer. */
   readonly turns: readonly StringValue[];
-  /** The content of the first user turn; `undefined` if there is none before the first answer, or if it has a tool result. */
+  /**
+   * The content of the first user turn; `undefined` if it has a tool result, or if nobody but the client speaks before the first answer. Then there
+   * may be no user turn yet: the repair of turns makes one of a system turn.
+   */
   readonly firstUserContent: StringValue | ArrayValue | undefined;
 }
 
-export function readOpening({ root }: Document): Opening {
+export function readOpening({ bytes, root }: Document): Opening {
   const { system, messages } = root.members;
   const turns = turnsBeforeAnswer(messages);
-  const first = turns.find((turn) => wordOf(turn.members.role) === "user")?.members.content;
+  const spoken = turns
+    .filter((turn) => wordOf(turn.members.role) === "user")
+    .map((turn) => turn.members.content);
+  const [first] = spoken;
   return {
     prompt: textsIn(system),
     turns: turns
       .filter((turn) => wordOf(turn.members.role) === "system")
       .flatMap((turn) => textsIn(turn.members.content)),
-    firstUserContent: isPlain(first) ? first : undefined,
+    firstUserContent:
+      isPlain(first) && spoken.some((content) => hasWords(bytes, content)) ? first : undefined,
   };
 }
 
@@ -64,6 +72,18 @@ function turnsBeforeAnswer(messages: Value | undefined): ObjectValue[] {
 function isClients({ members }: ObjectValue): boolean {
   const role = wordOf(members.role);
   return role === "user" || role === "system";
+}
+
+/** Whether a content has anything but the client's reminders. */
+function hasWords(bytes: Buffer, content: Value | undefined): boolean {
+  if (content?.kind === "string") return !isReminder(bytes, content);
+  return (
+    content?.kind === "array" &&
+    content.items.some((block) => {
+      const text = textIn(block);
+      return text === undefined || !isReminder(bytes, text);
+    })
+  );
 }
 
 function textsIn(content: Value | undefined): StringValue[] {

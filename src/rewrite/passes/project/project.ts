@@ -10,13 +10,16 @@ export interface Project {
 
 /**
  * The project that the texts are about: from the line that names the working directory, and from the path of the memory folder
- * (docs/claude-code.md). `undefined` if neither is there.
+ * (docs/claude-code.md). `undefined` if neither is there, or if the texts name two.
  */
 export function projectIn(texts: readonly string[]): Project | undefined {
-  const directory = firstMatch(texts, DIRECTORY)?.[1]?.replace(/(?<=.)[\\/]+$/, "");
-  const memory = firstMatch(texts, MEMORY);
-  const folder = memory?.[2] ?? directory?.replace(/[^A-Za-z0-9]/g, "-");
-  return folder === undefined ? undefined : { directory, memory: memory?.[1], folder };
+  const directories = allMatches(texts, DIRECTORY).map(([, path = ""]) => path.replace(/(?<=.)[\\/]+$/, ""));
+  const memories = allMatches(texts, MEMORY);
+  const folders = memories.map(([, , name = ""]) => name);
+  if (new Set(directories).size > 1 || new Set(folders).size > 1) return undefined;
+  const [directory, memory] = [directories[0], memories[0]?.[1]];
+  const folder = folders[0] ?? directory?.replace(/[^A-Za-z0-9]/g, "-");
+  return folder === undefined ? undefined : { directory, memory, folder };
 }
 
 /**
@@ -24,27 +27,23 @@ export function projectIn(texts: readonly string[]): Project | undefined {
  * everything is below the project's directory (it is the home or the root), what is below it does not count either.
  */
 export function namesProject(text: string, project: Project): boolean {
-  return namesWorkingDirectory(text) || namesFolder(text, project.folder) || namesDirectory(text, project);
+  return (
+    allMatches([text], DIRECTORY).length > 0 ||
+    namesFolder(text, project.folder) ||
+    namesDirectory(text, project)
+  );
 }
 
 // --- internal ---
 
 /** It looks for its literal part first, which takes a tenth of the time of a pattern that begins with blanks. */
-const DIRECTORY = /(?<=^[ \t]*- Primary w|<env>\nW)orking directory: (.*\S)/m;
+const DIRECTORY = /(?<=^[ \t]*- Primary w|<env>\nW)orking directory: (.*\S)/gm;
 
 /** The second folder's name is that of the project. A memory folder that the user has chosen for all projects has another path. */
-const MEMORY = /`([^`\n]*[\\/]projects[\\/]([^`\n\\/]+)[\\/]memory[\\/]?)`/;
+const MEMORY = /`([^`\n]*[\\/]projects[\\/]([^`\n\\/]+)[\\/]memory[\\/]?)`/g;
 
-function firstMatch(texts: readonly string[], pattern: RegExp): RegExpExecArray | undefined {
-  for (const text of texts) {
-    const match = pattern.exec(text);
-    if (match) return match;
-  }
-  return undefined;
-}
-
-function namesWorkingDirectory(text: string): boolean {
-  return DIRECTORY.test(text);
+function allMatches(texts: readonly string[], pattern: RegExp): RegExpExecArray[] {
+  return texts.flatMap((text) => [...text.matchAll(pattern)]);
 }
 
 function namesFolder(text: string, folder: string): boolean {

@@ -96,7 +96,7 @@ export class Folding {
   #nameTools(turn: Turn): void {
     for (const block of blocksIn(turn)) {
       if (!block.isResult) continue;
-      for (const edit of nameLoadedTools(block)) {
+      for (const edit of nameLoadedTools(this.#work.bytes, block)) {
         this.#toolNames.push(edit);
         this.#work.repairs.toolsNamed++;
       }

@@ -19,7 +19,7 @@ export function blockOf(bytes: Buffer, { value, text }: Part): RawValue {
 
 /** A part as it goes into a tool result: the user's words say whose they are. */
 export function additionOf(bytes: Buffer, { value, text }: Part, author: Author): Addition {
-  const loaded = loadedTool(value);
+  const loaded = loadedTool(bytes, value);
   if (loaded) return { text: loaded };
   if (!text) return { block: [value] };
   const areWords = author === "user" && !replacesBlock(bytes, text);

@@ -1,14 +1,7 @@
-import {
-  insertion,
-  insideOf,
-  join,
-  type RawText,
-  type RawValue,
-  replacement,
-  textBlock,
-} from "../../json-bytes.ts";
+import { insertion, join, type RawText, type RawValue, replacement, textBlock } from "../../json-bytes.ts";
 import { type ArrayValue, type StringValue, Unscannable, type Value, wordOf } from "../../scan.ts";
 import type { Edit } from "../../splice.ts";
+import { rawOf } from "./reminder.ts";
 import type { Block } from "./turn.ts";
 
 /** What is put into a tool result: a text, or a whole block (an image that came with the user's words). */
@@ -30,21 +23,21 @@ export function appendToResult(bytes: Buffer, result: Block, additions: readonly
   throw new Unscannable(`a tool result of unknown shape at byte ${content.start}`);
 }
 
-/** The edits that turn each `tool_reference` in a result into a text. */
-export function nameLoadedTools(result: Block): Edit[] {
+/** The edits that turn each `tool_reference` in a result into a text. Throws `Unscannable` if a name is not valid JSON. */
+export function nameLoadedTools(bytes: Buffer, result: Block): Edit[] {
   if (result.content?.kind !== "array") return [];
   return result.content.items.flatMap((item) => {
-    const text = loadedTool(item);
+    const text = loadedTool(bytes, item);
     return text ? [replacement(item, textBlock(text))] : [];
   });
 }
 
-/** The text that replaces a `tool_reference`, which llama-server drops (server-chat.cpp reads only text and images); `undefined` for other blocks. */
-export function loadedTool(block: Value): RawText | undefined {
+/** The text that replaces a `tool_reference`, which llama-server drops (server-chat.cpp reads only text and images); `undefined` for other blocks. Throws as `rawOf` does. */
+export function loadedTool(bytes: Buffer, block: Value): RawText | undefined {
   if (block.kind !== "object" || wordOf(block.members.type) !== "tool_reference") return undefined;
   const { tool_name: name } = block.members;
   // The line end separates two names: llama-server joins the texts of a result without a separator.
-  return name?.kind === "string" ? ["Tool loaded: ", insideOf(name), "\\n"] : undefined;
+  return name?.kind === "string" ? ["Tool loaded: ", ...rawOf(bytes, name), "\\n"] : undefined;
 }
 
 // --- internal ---

@@ -37,6 +37,11 @@ describe("projectIn", () => {
 
   test.each([
     ["no text", []],
+    ["texts that name two directories", [workingIn("/w/demo"), workingIn("/w/other")]],
+    [
+      "a text that names two memory folders",
+      [`${remembers("/c/projects/-w-d/memory")} ${remembers("/c/projects/-w-e/memory")}`],
+    ],
     ["a memory folder for all projects", [remembers("/home/u/notes/")]],
     ["a working directory in prose", ["Note: Primary working directory: /w is the first."]],
     ["one without a value", [" - Primary working directory: \n - Platform: x"]],

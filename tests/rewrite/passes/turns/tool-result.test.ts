@@ -5,7 +5,7 @@ import {
   nameLoadedTools,
 } from "../../../../src/rewrite/passes/turns/tool-result.ts";
 import { type Block, readTurn, TURNS_SHAPE, turnsIn } from "../../../../src/rewrite/passes/turns/turn.ts";
-import { scan } from "../../../../src/rewrite/scan.ts";
+import { scan, Unscannable } from "../../../../src/rewrite/scan.ts";
 import { compile } from "../../../../src/rewrite/shape.ts";
 import { applied } from "../../checked.ts";
 import { modelView } from "../../model-view.ts";
@@ -64,9 +64,16 @@ test("each tool reference becomes a text with its own line; other blocks stay", 
   const bytes = Buffer.from(
     JSON.stringify({ messages: [{ role: "user", content: [{ type: "tool_result", content }] }] }),
   );
-  const out = JSON.parse(applied(bytes, nameLoadedTools(resultIn(bytes))).toString());
+  const out = JSON.parse(applied(bytes, nameLoadedTools(bytes, resultIn(bytes))).toString());
   expect(modelView(out.messages)[1]?.part).toBe('Tool loaded: Web"Fetch\nandTool loaded: Notebook\n');
   expect(out.messages[0].content[0].content[3]).toEqual({ type: "tool_reference" });
+});
+
+test("a tool reference whose name is not JSON is refused", () => {
+  const bytes = Buffer.from(
+    '{"messages":[{"role":"user","content":[{"type":"tool_result","content":[{"type":"tool_reference","tool_name":"\\x"}]}]}]}',
+  );
+  expect(() => nameLoadedTools(bytes, resultIn(bytes))).toThrow(Unscannable);
 });
 
 // --- internal ---
