@@ -1,6 +1,6 @@
 /**
- * What proxies add to a request, side by side in one run: the compiled binary, the least that Bun.serve and fetch can do, and other programs
- * that are installed here (nginx, HAProxy, wrk: Debian's packages). `bun run build && bun scripts/bench/forward.ts [requests]`
+ * What proxies add to a request, side by side in one run: the compiled binary, the least that Bun.serve and fetch can do, a proxy from npm, and other
+ * programs that are installed here (nginx, HAProxy, wrk: Debian's packages; LiteLLM). `bun run build && bun scripts/bench/forward.ts [requests]`
  */
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,8 @@ import { eventDelays } from "./stream.ts";
 /** Of `messages` and `system`; with its tools the body then has the 104 KB of a usual first request. */
 const BODY_BYTES = 34_000;
 const HEADER = "x-anthropic-billing-header: cc_version=2.1.119.a1e; cc_entrypoint=cli; cch=f5645;";
-const WARM_UP = 200;
+/** By then the engine has compiled what is hot. */
+const WARM_UP = 1_000;
 const AT_ONCE = [1, 8, 64];
 const WRK_SECONDS = 3;
 
@@ -85,9 +86,9 @@ async function time(origin: string, body: Uint8Array<ArrayBuffer>): Promise<numb
 
 async function addStreams(peers: readonly Peer[], direct: string, summary: Rows): Promise<void> {
   for (const streams of AT_ONCE) {
-    for (const { name, origin } of [{ name: "direct", origin: direct }, ...peers]) {
-      // A server of one thread answers the second stream after the first.
-      if (name.startsWith("Python") && streams > 1) continue;
+    const upstream = { name: "direct", origin: direct, mostStreams: Number.POSITIVE_INFINITY };
+    for (const { name, origin, mostStreams } of [upstream, ...peers]) {
+      if (streams > mostStreams) continue;
       const delays = await eventDelays(origin, streams);
       summary[name]![`event_${streams}_p50_us`] = Math.round(at(delays, 0.5));
     }
