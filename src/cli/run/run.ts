@@ -17,8 +17,8 @@ import { Interrupted, Interruption } from "./interruption.ts";
 import { launchClaudeCode, launchOther } from "./launch.ts";
 import { type LogFile, openLog } from "./log-file.ts";
 import type { RunOptions } from "./options.ts";
-import { OwnServer } from "./own-server.ts";
-import { type Launch, script, shellOf } from "./shell.ts";
+import { OwnServer, placed } from "./own-server.ts";
+import { commandLine, type Launch, script, shellOf } from "./shell.ts";
 
 /**
  * Runs a command with a proxy of its own, or one that is already running, and resolves to its exit code. Throws with one line for the
@@ -196,12 +196,16 @@ async function launch(
 }
 
 async function print(options: RunOptions, ready: ReadyServer, output: Output): Promise<number> {
-  const { port, upstream, shell = shellOf(process.env, process.platform) } = options;
-  const shared = await sharedProxy(options);
+  const { port, shell = shellOf(process.env, process.platform) } = options;
+  const server = options.server && (await placed(options.server, options));
+  const upstream = server?.address ?? options.upstream;
+  // With a server of its own, `run` never uses a proxy that is already running.
+  const shared = server || options.needsOwnProxy ? undefined : await sharedProxy(options);
   const url = shared ?? `http://127.0.0.1:${port || ARGS.port.default}`;
+  if (server) console.log(`# start the server first: ${commandLine(server.words, shell)}`);
   if (shared === undefined)
     console.log(
-      `# start the proxy first: cache-proxy --port ${new URL(url).port || 80} --upstream ${urlOf(upstream)}`,
+      `# start the proxy ${server ? "then" : "first"}: cache-proxy --port ${new URL(url).port || 80} --upstream ${urlOf(upstream)}`,
     );
   console.log(script(await launch(url, options, ready, output), shell));
   return 0;

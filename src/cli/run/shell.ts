@@ -14,13 +14,19 @@ export function shellOf(env: Readonly<Record<string, string | undefined>>, platf
   return platform === "win32" && !env.SHELL ? "powershell" : "sh";
 }
 
+/** A command as one line of the shell. Keys in `--settings` and after llama-server's flags for keys are masked. */
+export function commandLine(command: readonly string[], shell: Shell): string {
+  const { call, quote } = DIALECTS[shell];
+  return call(command.map((word, index) => quote(masked(word, command[index - 1]))).join(" "));
+}
+
 /** Lines to paste into the shell: they set the environment and start the command. Values of keys in `--settings` are masked. */
 export function script({ env, command }: Launch, shell: Shell): string {
-  const { set, unset, call, quote } = DIALECTS[shell];
+  const { set, unset, quote } = DIALECTS[shell];
   const lines = Object.entries(env).map(([name, value]) =>
     value === undefined ? unset(name) : set(name, quote(value)),
   );
-  return [...lines, call(command.map((word) => quote(masked(word))).join(" "))].join("\n");
+  return [...lines, commandLine(command, shell)].join("\n");
 }
 
 // --- internal ---
@@ -57,7 +63,14 @@ const DIALECTS: Readonly<Record<Shell, Dialect>> = {
 
 const SECRET = /("[^"]*(?:KEY|TOKEN|SECRET|PASSWORD|HEADERS)[^"]*"\s*:\s*")(?:[^"\\]|\\.)*(")/gi;
 
-/** Only JSON, as given to `--settings`, holds names next to values. */
-function masked(word: string): string {
-  return word.startsWith("{") ? word.replace(SECRET, "$1****$2") : word;
+/** llama.cpp, common/arg.cpp */
+const SECRET_FLAG = /^(--api-key|--hf-token|-hft)(?:=|$)/;
+
+/** Of other words only JSON, as given to `--settings`, holds names next to values. */
+function masked(word: string, before = ""): string {
+  if (SECRET_FLAG.test(before) && !before.includes("=")) return MASK;
+  if (SECRET_FLAG.test(word)) return word.replace(/=.*/s, `=${MASK}`);
+  return word.startsWith("{") ? word.replace(SECRET, `$1${MASK}$2`) : word;
 }
+
+const MASK = "****";

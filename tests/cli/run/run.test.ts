@@ -155,6 +155,15 @@ describe("Claude Code", () => {
     expect(out).toEndWith("'it'\\''s me'\n");
     expect(out).not.toContain("\nHOME=");
   });
+
+  test("--dry-run with --server prints how to start the server, keys masked", async () => {
+    const server = "llama-server -m 'my model.gguf' --port 9 --api-key sk-1";
+    const { out } = await run(["--dry-run", "--shell=sh", "--server", server], [claude]);
+    expect(out).toStartWith(
+      "# start the server first: llama-server -m 'my model.gguf' --port 9 --api-key '****'\n# start the proxy then: cache-proxy --port 8081 --upstream http://127.0.0.1:9\n",
+    );
+    expect(out).not.toContain("sk-1");
+  });
 });
 
 test("signals sent to us alone are passed on", async () => {
