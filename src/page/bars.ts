@@ -85,7 +85,7 @@ function drawMarker({ item, x }: Bar, width: number, base: number, collect: Coll
 }
 
 function isHollow(look: Look): boolean {
-  return look === "ahead" || look === "left";
+  return look === "ahead" || look === "left" || look === "unknown";
 }
 
 /** A hollow one is smaller by half of its line's width on each side. */
