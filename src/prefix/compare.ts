@@ -24,9 +24,9 @@ export interface Comparison {
 /** Compares a request with an earlier one. Linear in the number of sections; asked again for the same two, it has the answer ready. */
 export function compare(before: Outline, after: Outline): Comparison {
   const last = LAST.get(after);
-  if (last?.before === before) return last.comparison;
+  if (last?.before.deref() === before) return last.comparison;
   const comparison = compareAll(before, after);
-  LAST.set(after, { before, comparison });
+  LAST.set(after, { before: new WeakRef(before), comparison });
   return comparison;
 }
 
@@ -37,8 +37,11 @@ export function isExtension({ system, tools, messages }: Comparison): boolean {
 
 // --- internal ---
 
-/** The last comparison of each request: it is needed when the request is sent, when it has ended, and when it is remembered. */
-const LAST = new WeakMap<Outline, { readonly before: Outline; readonly comparison: Comparison }>();
+/**
+ * The last comparison of each request: it is needed when the request is sent, when it has ended, and when it is remembered. A strong reference to the
+ * earlier request would keep that one in memory, and through it all requests before.
+ */
+const LAST = new WeakMap<Outline, { readonly before: WeakRef<Outline>; readonly comparison: Comparison }>();
 
 function compareAll(before: Outline, after: Outline): Comparison {
   const system = compareSystem(before.system, after.system);
