@@ -1,18 +1,11 @@
 /** Breaks of the cache that are induced on real servers: each gets its cause, and plain turns get none. */
 import { afterAll, expect, test } from "bun:test";
 import type { ModelKind } from "./setup/models.ts";
-import { BREAKS, type Break, nextTurn, plainRequest, type Request, type Stage } from "./support/breaks.ts";
-import { type Explained, lastCause } from "./support/causes.ts";
+import { BREAKS, type Break } from "./support/breaks.ts";
 import { type LlamaServer, type LlamaSettings, startLlamaServer } from "./support/llama-server.ts";
-import { startProxy } from "./support/proxy.ts";
 import { listen } from "./support/recording.ts";
 import { table } from "./support/table.ts";
-
-interface Row extends Explained {
-  readonly where: string;
-  readonly title: string;
-  readonly expected: readonly string[];
-}
+import { FIRST, isRight, type Row, tell } from "./support/tale.ts";
 
 interface Case {
   readonly kind: ModelKind;
@@ -84,9 +77,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-const FIRST = "first request";
 const rows: Row[] = [];
-let stories = 0;
 
 for (const one of CASES) {
   const how = [one.stream ? "stream" : "JSON", one.anonymous && "no session"].filter(Boolean).join(", ");
@@ -148,7 +139,6 @@ test("two servers after a balancer that takes turns", async () => {
 }, 300_000);
 
 afterAll(() => {
-  const isRight = ({ expected, cause }: Row) => expected.includes(cause?.id ?? "none");
   const cells = rows.map((row) => {
     const { where, title, expected, cause, cached, evaluated } = row;
     const mark = isRight(row) ? "" : "WRONG";
@@ -179,81 +169,12 @@ afterAll(() => {
 
 // --- internal ---
 
-interface Setting {
-  readonly where: string;
-  readonly server: LlamaServer;
-  /** What the proxy forwards to. */
-  readonly origin: string;
-  readonly stream: boolean;
-  readonly swap: Stage["swap"];
-  readonly anonymous?: boolean | undefined;
-}
-
 async function noSwap(): Promise<void> {
   throw new Error("this server has one model");
 }
 
 /** No row with another cause than the expected one, and none marked as proven that is wrong. */
 function expectCauses(where: string): void {
-  const wrong = rows.filter((row) => row.where === where && !row.expected.includes(row.cause?.id ?? "none"));
+  const wrong = rows.filter((row) => row.where === where && !isRight(row));
   expect(wrong.map(({ title, cause }) => `${title}: ${cause?.id}`)).toEqual([]);
-}
-
-/** One conversation with a plain next turn and a break, through a proxy of its own. */
-async function tell(
-  each: Break,
-  { where, server, origin, stream, swap, anonymous }: Setting,
-): Promise<Row[]> {
-  await using proxy = await startProxy(origin, "--warm", "off", "--tools", "keep");
-  stories += 1;
-  const name = `tale${stories}`;
-  const send = ({ session, ...request }: Request) =>
-    post(proxy.origin, { ...request, ...(session && !anonymous && { session }) }, stream);
-  const stage: Stage = {
-    server,
-    name,
-    swap,
-    send,
-    sendDirectly: (request: Request) => post(server.origin, request, stream),
-  };
-  const found: Row[] = [];
-  const note = async (title: string, expected: readonly string[]) => {
-    found.push({ where, title, expected, ...(await lastCause(proxy.origin)) });
-  };
-  const first = (each.first ?? plainRequest)(name);
-  await send(first);
-  await note(FIRST, ["first_request"]);
-  const second = nextTurn(first);
-  await send(second);
-  await note("plain next turn", ["none"]);
-  await send(await each.next(second, stage));
-  await note(each.title, each.expected);
-  return found;
-}
-
-async function post(origin: string, request: Request, stream: boolean): Promise<void> {
-  const { session, agentId, model, system, tools, messages, extra } = request;
-  const answer = await fetch(`${origin}/v1/messages?beta=true`, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      ...(session && {
-        "user-agent": "claude-cli/2.1.330 (external, sdk-cli)",
-        "x-claude-code-session-id": session,
-      }),
-      ...(agentId && { "x-claude-code-agent-id": agentId }),
-    },
-    body: JSON.stringify({
-      model,
-      messages,
-      system: system.map((text) => ({ type: "text", text })),
-      tools,
-      max_tokens: 4,
-      stream,
-      ...extra,
-    }),
-    timeout: false,
-  } as RequestInit);
-  const text = await answer.text();
-  if (answer.status !== 200) throw new Error(`status ${answer.status}: ${text.slice(0, 300)}`);
 }
