@@ -28,6 +28,7 @@ export interface Message {
 }
 
 export interface Parameter extends Section {
+  /** A field of the body, or `chat_template_kwargs.NAME`. */
   readonly name: string;
 }
 
@@ -76,7 +77,7 @@ const TYPES = [
   ...["thinking", "redacted_thinking", "reasoning"],
   ...["image", "image_url", "input_image", "tool_use", "tool_result"],
 ];
-const PARAMETERS = ["thinking", "chat_template_kwargs", "tool_choice", "reasoning_effort", "response_format"];
+const PARAMETERS = ["thinking", "tool_choice", "reasoning_effort", "reasoning", "response_format"];
 
 const INNER: Shape = { members: { type: { words: TYPES }, text: {}, cache_control: {} } };
 const BLOCK: Shape = {
@@ -96,6 +97,7 @@ const SHAPE: CompiledShape = compile({
     messages: { each: MESSAGE },
     input: { each: MESSAGE },
     prompt: {},
+    chat_template_kwargs: {},
     ...Object.fromEntries(PARAMETERS.map((name) => [name, {}])),
   },
 });
@@ -134,7 +136,10 @@ class Reader {
     const messages = all.slice(leading.length);
     return {
       model: members.model?.kind === "string" ? textOf(this.#bytes, members.model) : undefined,
-      parameters: PARAMETERS.flatMap((name) => this.#parameter(name, members[name])),
+      parameters: [
+        ...PARAMETERS.flatMap((name) => this.#parameter(name, members[name])),
+        ...this.#templateParameters(members.chat_template_kwargs),
+      ],
       system,
       tools,
       messages,
@@ -146,6 +151,15 @@ class Reader {
 
   #parameter(name: string, value: Value | undefined): Parameter[] {
     return value ? [{ name, ...this.#section(value.start, value.end, COARSE) }] : [];
+  }
+
+  /** Each one apart: a template may read some of them. */
+  #templateParameters(value: Value | undefined): Parameter[] {
+    if (value?.kind !== "object") return [];
+    const values = JSON.parse(this.#bytes.toString("utf8", value.start, value.end)) as object;
+    return Object.entries(values).map(([name, one]) => {
+      return { name: `chat_template_kwargs.${name}`, ...sectionOf(Buffer.from(JSON.stringify(one)), COARSE) };
+    });
   }
 
   #tool(tool: Value): Tool {

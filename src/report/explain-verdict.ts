@@ -1,7 +1,8 @@
 import { isExtension } from "../prefix/compare.ts";
+import { rendersParameter } from "../upstream/template.ts";
 import { type CauseId, LEAST_WASTE } from "./cause.ts";
 import { type Earlier, markAt, type SharedTokens } from "./explain-shared.ts";
-import { agentPhrase, changePhrase, sessionName } from "./explain-words.ts";
+import { agentPhrase, changePhrase, parametersPhrase, sessionName } from "./explain-words.ts";
 import type { Situation } from "./situation.ts";
 
 export interface Verdict {
@@ -13,6 +14,11 @@ export interface Verdict {
 /** Whether the server had clearly less in its cache than two prompts share. */
 export function isBelow(cached: number, { low }: SharedTokens): boolean {
   return cached < low - LEAST_WASTE;
+}
+
+/** Whether the earlier request was for another model, which has a cache of its own. */
+export function isRenamed({ server }: Situation, { comparison }: Earlier): boolean {
+  return comparison.modelChanged && server.hasOneModel !== true;
 }
 
 /** The request explains what the server evaluated. */
@@ -27,16 +33,13 @@ export function changed(situation: Situation, previous: Earlier, shared: SharedT
 
 /** The server has less than the requests share. */
 export function lost(situation: Situation, previous: Earlier, shared: SharedTokens): Verdict {
-  const { comparison } = previous;
   return (
     proven(situation, shared) ??
     (isHeadChanged(previous) ? { ...changed(situation, previous, shared), certain: false } : undefined) ??
     renamed(situation, previous) ??
     droppedThinking(situation, previous) ??
+    otherParameters(situation, previous) ??
     taken(situation, shared) ??
-    (comparison.parameters.length > 0
-      ? { id: "parameters_changed", certain: false, phrase: `${comparison.parameters.join(", ")} changed` }
-      : undefined) ??
     wentBack(situation, previous, shared) ??
     (situation.hasImages ? { id: "images", certain: false, phrase: "images in the prompt" } : undefined) ?? {
       id: "unknown",
@@ -52,7 +55,8 @@ export function lostAtStart(
   nearest: Earlier,
   shared: SharedTokens,
 ): Verdict | undefined {
-  if (isHeadChanged(nearest)) return proven(situation, shared);
+  const isOther = isHeadChanged(nearest) || renderedParameters(situation, nearest).length > 0;
+  if (isOther || isRenamed(situation, nearest)) return proven(situation, shared);
   return proven(situation, shared) ?? taken(situation, shared) ?? backToCheckpoint(situation, shared);
 }
 
@@ -72,20 +76,31 @@ function isHeadChanged({ comparison }: Earlier): boolean {
 }
 
 /** Templates that render thinking only after the user's last words drop that of the tool loop before as soon as the user speaks again. */
-function droppedThinking(
-  { cached, loopStart, between, server }: Situation,
-  previous: Earlier,
-): Verdict | undefined {
+function droppedThinking(situation: Situation, previous: Earlier): Verdict | undefined {
+  const { cached, loopStart, between, server } = situation;
   if (loopStart === undefined || !isExtension(previous.comparison)) return undefined;
   const start = markAt(previous.marks, loopStart);
   const isAtStart = start !== undefined && Math.abs(cached - start.tokens) <= NEAR;
   if (!isAtStart && (between.length > 0 || (server.foreignTokens ?? 0) > LEAST_WASTE)) return undefined;
+  if (!isAtStart && renderedParameters(situation, previous).length > 0) return undefined;
   if (!isAtStart && start !== undefined && cached > start.tokens) return undefined;
   return {
     id: "thinking_dropped",
     certain: isAtStart && between.length === 0,
     phrase: "earlier thinking dropped by the template",
   };
+}
+
+/** Parameters with other values that the template can render, wherever in the prompt. */
+function renderedParameters({ server }: Situation, { comparison }: Earlier): readonly string[] {
+  const { template } = server;
+  return comparison.parameters.filter((name) => template === undefined || rendersParameter(template, name));
+}
+
+function otherParameters(situation: Situation, previous: Earlier): Verdict | undefined {
+  const names = renderedParameters(situation, previous);
+  if (names.length === 0) return undefined;
+  return { id: "parameters_changed", certain: false, phrase: parametersPhrase(names) };
 }
 
 /** Another request took the slot, and the RAM cache did not bring this prompt back. */
@@ -109,8 +124,8 @@ function taken({ cached, between, server, model }: Situation, shared: SharedToke
   return { id: "slot_taken", certain: fits && server.isSame === true, phrase: `slot taken by ${who}` };
 }
 
-function renamed({ server }: Situation, { comparison }: Earlier): Verdict | undefined {
-  if (!comparison.modelChanged || server.hasOneModel === true) return undefined;
+function renamed(situation: Situation, previous: Earlier): Verdict | undefined {
+  if (!isRenamed(situation, previous)) return undefined;
   return { id: "model_changed", certain: false, phrase: "the client asked for another model" };
 }
 

@@ -40,6 +40,11 @@ export function sessionName(session: string | undefined): string {
   return session ? `session ${session.slice(0, 4)}` : "another conversation";
 }
 
+/** Names as a template has them. */
+export function parametersPhrase(names: readonly string[]): string {
+  return `${list(names.map((name) => name.replace(/^chat_template_kwargs\./, "")))} changed`;
+}
+
 /** The phrase for the main conversation, and for those beside it. */
 export function agentPhrase(agent: Agent | undefined, phrase: string): string {
   if (agent === "subagent") return `${phrase} (subagent)`;
@@ -72,7 +77,7 @@ function firstChange(comparison: Comparison, cached: number, earlier: Earlier): 
       return { id: "rewound", phrase: `history rewound to ${at}`, isClear: true };
     default:
       if (parameters.length === 0) return undefined;
-      return { id: "parameters_changed", phrase: `${parameters.join(", ")} changed`, isClear: false };
+      return { id: "parameters_changed", phrase: parametersPhrase(parameters), isClear: false };
   }
 }
 

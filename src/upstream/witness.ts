@@ -14,6 +14,8 @@ export interface Testimony {
   readonly foreignTokens?: number | undefined;
   /** The server has one model, whatever name a request gives. */
   readonly hasOneModel?: boolean | undefined;
+  /** The chat template. */
+  readonly template?: string | undefined;
   /** The same process as before, without a break. */
   readonly isSame?: boolean | undefined;
 }
@@ -73,6 +75,7 @@ export class Witness {
       replica: noted("replica"),
       foreignTokens: after?.foreign,
       hasOneModel: after?.facts && after.facts.slots !== undefined,
+      template: after?.facts?.template,
       isSame: isKnown ? !restarted && !noted("replica") && !noted("slept") : undefined,
     };
   }

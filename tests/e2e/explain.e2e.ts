@@ -1,9 +1,18 @@
 /** Breaks of the cache that are induced on real servers: each gets its cause, and plain turns get none. */
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import type { ModelKind } from "./setup/models.ts";
+import { IMAGE_BREAKS } from "./support/break-images.ts";
+import { LOADED_BREAKS, ONE, OTHER, SWAPPED_BREAKS } from "./support/break-models.ts";
+import {
+  EFFORT_BREAKS,
+  EVERYWHERE_BREAKS,
+  UNREAD_AND_LOST,
+  UNREAD_PARAMETER_BREAKS,
+} from "./support/break-parameters.ts";
 import { BREAKS, type Break } from "./support/breaks.ts";
 import { type LlamaServer, type LlamaSettings, startLlamaServer } from "./support/llama-server.ts";
 import { listen } from "./support/recording.ts";
+import { type RouterKind, startRouter } from "./support/router.ts";
 import { table } from "./support/table.ts";
 import { FIRST, isRight, type Row, tell } from "./support/tale.ts";
 
@@ -20,7 +29,8 @@ interface Case {
 
 const EVERYWHERE = BREAKS.filter(({ needs }) => needs === undefined);
 /** Models that go back to checkpoints take twice as long. */
-const COSTLY = EVERYWHERE.filter(({ expected }) => expected[0] !== "none");
+const costly = (breaks: readonly Break[]) => breaks.filter(({ expected }) => expected[0] !== "none");
+const COSTLY = costly(EVERYWHERE);
 const withNeed = (need: Break["needs"]) => BREAKS.filter(({ needs }) => needs === need);
 /** One of each kind, for the slowest model. */
 const ONE_EACH = COSTLY.filter(
@@ -60,6 +70,24 @@ const CASES: readonly Case[] = [
       breaks: withNeed("no RAM cache"),
     };
   }),
+  {
+    kind: "dense",
+    template: "Qwen3.5-4B",
+    stream: true,
+    settings: {},
+    breaks: [...UNREAD_PARAMETER_BREAKS, ...IMAGE_BREAKS],
+  },
+  {
+    kind: "hybrid",
+    template: "Qwen3-Coder",
+    stream: true,
+    settings: {},
+    breaks: [...costly(UNREAD_PARAMETER_BREAKS), ...costly(IMAGE_BREAKS)],
+  },
+  { kind: "dense", template: "Qwen3.5-4B", stream: true, settings: NO_RAM, breaks: UNREAD_AND_LOST },
+  { kind: "dense", template: "openai-gpt-oss-120b", stream: true, settings: {}, breaks: EFFORT_BREAKS },
+  { kind: "hybrid", template: "GLM-4.6", stream: true, settings: {}, breaks: EVERYWHERE_BREAKS },
+  { kind: "dense", template: "GLM-4.6", stream: true, settings: {}, breaks: EVERYWHERE_BREAKS },
   {
     kind: "dense",
     template: "Qwen3-Coder",
@@ -137,6 +165,33 @@ test("two servers after a balancer that takes turns", async () => {
   for (const each of withNeed("two servers")) rows.push(...(await tell(each, setting)));
   expectCauses(where);
 }, 300_000);
+
+describe("after a router", () => {
+  const start = () =>
+    Promise.all([
+      startLlamaServer("dense", "Qwen3-Coder.jinja", NO_RAM),
+      startLlamaServer("dense", "Qwen3.5-4B.jinja", NO_RAM),
+    ]);
+  test.each<[RouterKind, "all" | "one", readonly Break[]]>([
+    ["llama-swap", "all", LOADED_BREAKS],
+    ["llama-server", "all", LOADED_BREAKS],
+    ["llama-swap", "one", SWAPPED_BREAKS],
+    ["llama-server", "one", SWAPPED_BREAKS],
+  ])(
+    "%s that keeps %s loaded",
+    async (kind, loaded, breaks) => {
+      const where = `${kind}, ${loaded} loaded`;
+      await using stack = new AsyncDisposableStack();
+      const [one, other] = await start();
+      for (const server of [one, other]) stack.use(server);
+      const router = stack.use(startRouter(kind, { [ONE]: one, [OTHER]: other }, loaded));
+      const setting = { where, server: one, origin: router.origin, stream: true, swap: noSwap };
+      for (const each of breaks) rows.push(...(await tell(each, setting)));
+      expectCauses(where);
+    },
+    300_000,
+  );
+});
 
 afterAll(() => {
   const cells = rows.map((row) => {

@@ -138,6 +138,42 @@ describe("a cause", () => {
       situation({ ...NEXT, chat_template_kwargs: { a: 1 } }, 0),
     ],
     [
+      "parameters_changed",
+      false,
+      "a parameter that the template renders, after a request that shares nothing",
+      situation({ ...NEXT, chat_template_kwargs: { a: 1 } }, 5, {
+        between: [other],
+        server: { isSame: true, hasOneModel: true, template: "{{ a }}" },
+      }),
+    ],
+    [
+      "slot_taken",
+      true,
+      "a parameter that the template does not render, after a request that shares nothing",
+      situation({ ...NEXT, chat_template_kwargs: { a: 1 }, thinking: {} }, 5, {
+        between: [other],
+        server: { isSame: true, hasOneModel: true, template: "{{ thinking }}" },
+      }),
+    ],
+    [
+      "new_session",
+      true,
+      "a session's first request with another parameter of the template",
+      situation({ ...fresh, reasoning_effort: "high" }, 0, {
+        ...newSession({ ...fresh, reasoning_effort: "high" }),
+        server: { hasOneModel: true, template: "{{ reasoning_effort }}" },
+      }),
+    ],
+    [
+      "new_session",
+      true,
+      "a session's first request on another model",
+      situation({ ...fresh, model: "llama" }, 0, {
+        ...newSession({ ...fresh, model: "llama" }),
+        model: "llama",
+      }),
+    ],
+    [
       "model_changed",
       false,
       "another model's name",

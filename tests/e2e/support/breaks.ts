@@ -15,6 +15,8 @@ export interface Request {
   readonly tools: readonly object[];
   readonly messages: readonly Message[];
   readonly extra?: object;
+  /** Anthropic's if not given. */
+  readonly api?: "openai" | "responses";
 }
 
 /** What a story can use besides its requests. */
@@ -38,7 +40,7 @@ export interface Break {
   readonly next: (turn: Request, stage: Stage) => Request | Promise<Request>;
   /** Instead of a plain conversation. */
   readonly first?: (name: string) => Request;
-  /** Only with servers that lose what they displace. */
+  /** Only on servers that this can happen on. */
   readonly needs?: "no RAM cache" | "sleep" | "thinking" | "checkpoints" | "another model" | "two servers";
 }
 

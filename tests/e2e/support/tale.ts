@@ -67,8 +67,9 @@ export async function tell(
 let stories = 0;
 
 async function post(origin: string, request: Request, stream: boolean): Promise<void> {
-  const { session, agentId, model, system, tools, messages, extra } = request;
-  const answer = await fetch(`${origin}/v1/messages?beta=true`, {
+  const { session, agentId, api } = request;
+  const { path, body } = api === undefined ? asAnthropic(request) : SHAPES[api](request);
+  const answer = await fetch(origin + path, {
     method: "POST",
     headers: {
       "content-type": "application/json",
@@ -78,17 +79,38 @@ async function post(origin: string, request: Request, stream: boolean): Promise<
       }),
       ...(agentId && { "x-claude-code-agent-id": agentId }),
     },
-    body: JSON.stringify({
-      model,
-      messages,
-      system: system.map((text) => ({ type: "text", text })),
-      tools,
-      max_tokens: 4,
-      stream,
-      ...extra,
-    }),
+    body: JSON.stringify({ ...body, stream, ...request.extra }),
     timeout: false,
   } as RequestInit);
   const text = await answer.text();
   if (answer.status !== 200) throw new Error(`status ${answer.status}: ${text.slice(0, 300)}`);
+}
+
+interface Sent {
+  readonly path: string;
+  readonly body: object;
+}
+
+const SHAPES: Readonly<Record<NonNullable<Request["api"]>, (request: Request) => Sent>> = {
+  openai: ({ model, system, messages }) => ({
+    path: "/v1/chat/completions",
+    body: {
+      model,
+      max_tokens: 4,
+      messages: [{ role: "system", content: system.join("\n") }, ...messages],
+      stream_options: { include_usage: true },
+    },
+  }),
+  responses: ({ model, system, messages }) => ({
+    path: "/v1/responses",
+    body: { model, max_output_tokens: 4, instructions: system.join("\n"), input: messages },
+  }),
+};
+
+function asAnthropic({ model, system, tools, messages }: Request): Sent {
+  const blocks = system.map((text) => ({ type: "text", text }));
+  return {
+    path: "/v1/messages?beta=true",
+    body: { model, messages, system: blocks, tools, max_tokens: 4 },
+  };
 }
