@@ -34,6 +34,8 @@ export function changed(situation: Situation, previous: Earlier, shared: SharedT
 /** The server has less than the requests share. */
 export function lost(situation: Situation, previous: Earlier, shared: SharedTokens): Verdict {
   return (
+    // Each model's server has a cache of its own: what happened to the new one's explains nothing.
+    (situation.server.hasOneModel === false ? renamed(situation, previous) : undefined) ??
     proven(situation, shared) ??
     (isHeadChanged(previous) ? { ...changed(situation, previous, shared), certain: false } : undefined) ??
     renamed(situation, previous) ??
@@ -55,6 +57,7 @@ export function lostAtStart(
   nearest: Earlier,
   shared: SharedTokens,
 ): Verdict | undefined {
+  if (isRenamed(situation, nearest) && situation.server.hasOneModel === false) return undefined;
   const isOther = isHeadChanged(nearest) || renderedParameters(situation, nearest).length > 0;
   if (isOther || isRenamed(situation, nearest)) return proven(situation, shared);
   return proven(situation, shared) ?? taken(situation, shared) ?? backToCheckpoint(situation, shared);
@@ -62,10 +65,14 @@ export function lostAtStart(
 
 // --- internal ---
 
-function proven({ server, cached }: Situation, shared: SharedTokens): Verdict | undefined {
+function proven({ server, cached, between, model }: Situation, shared: SharedTokens): Verdict | undefined {
   const certain = cached < shared.low / 2;
   if (server.replica) return { id: "another_replica", certain, phrase: "another server answered" };
   if (server.modelLoaded) return { id: "model_loaded", certain, phrase: "llama-server loaded another model" };
+  // A router ends one model's server to start another's.
+  const isSwapped = server.hasOneModel === false && between.some((one) => one.model !== model);
+  if (server.restarted && isSwapped)
+    return { id: "model_loaded", certain, phrase: "another model was served in between" };
   if (server.restarted) return { id: "server_restarted", certain, phrase: "llama-server restarted" };
   if (server.slept) return { id: "server_slept", certain, phrase: "llama-server slept" };
   return undefined;
@@ -105,7 +112,10 @@ function otherParameters(situation: Situation, previous: Earlier): Verdict | und
 
 /** Another request took the slot, and the RAM cache did not bring this prompt back. */
 function taken({ cached, between, server, model }: Situation, shared: SharedTokens): Verdict | undefined {
-  const others = between.filter((one) => one.shared.low < shared.high);
+  const rivals = between.filter((one) => one.shared.low < shared.high);
+  // A model's own server is still there: what the others evaluated took nothing from it.
+  const isApart = server.hasOneModel === false && server.isSame === true;
+  const others = isApart ? rivals.filter((one) => one.model === model) : rivals;
   const other = others.at(-1);
   if (!other) {
     const foreign = (server.foreignTokens ?? 0) > LEAST_WASTE;

@@ -224,6 +224,39 @@ describe("a cause", () => {
       "another model served in between by a router",
       situation(NEXT, 0, { between: [{ ...other, model: "llama" }] }),
     ],
+    [
+      "model_loaded",
+      true,
+      "another model served in between by a router that ended this one's server",
+      situation(NEXT, 0, {
+        between: [{ ...other, model: "llama" }, other],
+        server: { hasOneModel: false, restarted: true, isSame: false },
+      }),
+    ],
+    [
+      "server_restarted",
+      true,
+      "a restart of a model's server after a router",
+      situation(NEXT, 0, { between: [other], server: { hasOneModel: false, restarted: true } }),
+    ],
+    [
+      "slot_taken",
+      true,
+      "another session and another model, after a router that keeps both",
+      situation(NEXT, 5, {
+        between: [other, { ...other, model: "llama" }],
+        server: { hasOneModel: false, isSame: true },
+      }),
+    ],
+    [
+      "model_changed",
+      false,
+      "another model after a router, whose server restarted at some time before",
+      situation({ ...NEXT, model: "llama" }, 0, {
+        model: "llama",
+        server: { hasOneModel: false, restarted: true },
+      }),
+    ],
     ["unknown", false, "lost, and nobody knows why", situation(NEXT, 0)],
     ["images", false, "lost, with images in the prompt", situation(NEXT, 0, { hasImages: true })],
   ])("is %s (proven: %p): %s", (id, certain, _, given) => {

@@ -138,6 +138,17 @@ export const SWAPPED_BREAKS: readonly Break[] = [
     },
   },
   {
+    title: "the client switched to a model that had been loaded before",
+    expected: ["model_changed"],
+    first: onOne,
+    async next(turn, { name, send }) {
+      await send({ ...plainRequest(`${name}x`), model: OTHER });
+      const back = nextTurn(turn);
+      await send(back);
+      return { ...nextTurn(back), model: OTHER };
+    },
+  },
+  {
     title: "the client switched to another model",
     expected: ["model_changed"],
     first: onOne,

@@ -141,16 +141,6 @@ export const EFFORT_BREAKS: readonly Break[] = [
       extra: effort("high"),
     }),
   },
-  ...(["openai", "responses"] as const).map((api): Break => {
-    const given = (level: string) =>
-      api === "openai" ? { reasoning_effort: level } : { reasoning: { effort: level } };
-    return {
-      title: `reasoning_effort raised in ${api === "openai" ? "OpenAI's shape" : "the Responses API"}`,
-      expected: ["parameters_changed"],
-      first: (name) => ({ ...plainRequest(name), api, extra: given("low") }),
-      next: (turn) => ({ ...nextTurn(turn), extra: given("high") }),
-    };
-  }),
 ];
 
 /** What the template renders in each message of the user, as GLM-4.6 does with `enable_thinking`. */
@@ -173,6 +163,18 @@ export const EVERYWHERE_BREAKS: readonly Break[] = [
     title: "enable_thinking given as it is by default",
     expected: ["none"],
     next: (turn) => ({ ...nextTurn(turn), extra: kwargs({ enable_thinking: true }) }),
+  },
+  {
+    title: "reasoning_effort set to none in OpenAI's shape",
+    expected: ["parameters_changed"],
+    first: (name) => ({ ...plainRequest(name), api: "openai" }),
+    next: (turn) => ({ ...nextTurn(turn), extra: { reasoning_effort: "none" } }),
+  },
+  {
+    title: "reasoning.effort set to none in the Responses API",
+    expected: ["parameters_changed"],
+    first: (name) => ({ ...plainRequest(name), api: "responses" }),
+    next: (turn) => ({ ...nextTurn(turn), extra: { reasoning: { effort: "none" } } }),
   },
 ];
 

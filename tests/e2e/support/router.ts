@@ -11,7 +11,7 @@ export interface Router extends TestServer {
 
 /**
  * A router with one real server for each model, by the model's name. A request for any other model is answered with 404. All models are
- * loaded, or only the one that was asked for last: the server of another one then ends first, and starts anew when it is wanted.
+ * loaded, or only the one that was asked for last: each other one starts anew when it is wanted.
  */
 export function startRouter(
   kind: RouterKind,
@@ -28,12 +28,10 @@ export function startRouter(
     const { model, target } = destinationOf(recorded);
     const chosen = models[model];
     if (!chosen) return Response.json({}, { status: 404 });
-    if (!ready.includes(model) && target.includes("autoload=false"))
+    if (!ready.includes(model) && recorded.target.includes("autoload=false"))
       return Response.json({}, { status: 400 });
-    if (loaded === "one" && ready.join() !== model) {
-      const isReady = ready.includes(model);
-      for (const other of ready) if (other !== model) await models[other]!.kill();
-      if (!isReady) await chosen.restart();
+    if (loaded === "one") {
+      if (!ready.includes(model)) await chosen.restart();
       ready = [model];
     }
     return pass(recorded, chosen.origin + target);

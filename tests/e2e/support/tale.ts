@@ -103,7 +103,12 @@ const SHAPES: Readonly<Record<NonNullable<Request["api"]>, (request: Request) =>
   }),
   responses: ({ model, system, messages }) => ({
     path: "/v1/responses",
-    body: { model, max_output_tokens: 4, instructions: system.join("\n"), input: messages },
+    body: {
+      model,
+      max_output_tokens: 4,
+      instructions: system.join("\n"),
+      input: messages.map((message) => ({ type: "message", ...message })),
+    },
   }),
 };
 
