@@ -1,4 +1,9 @@
-/** An MCP server over stdio that is slow to start: `bun late-mcp.ts MS` answers nothing in its first MS milliseconds. */
+/**
+ * An MCP server over stdio that connects late: `bun late-mcp-server.ts FOLDER` answers nothing before the file `wanted` is in the folder,
+ * and makes the file `listed` when it has said which tools it has (https://modelcontextprotocol.io/specification).
+ */
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 interface Call {
@@ -7,12 +12,13 @@ interface Call {
   readonly params?: { readonly protocolVersion?: string };
 }
 
-const wait = Bun.sleep(Number(process.argv[2]));
+const folder = process.argv[2] ?? ".";
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, method, params } = JSON.parse(line) as Call;
-  await wait;
+  while (!existsSync(join(folder, "wanted"))) await Bun.sleep(50);
   if (id !== undefined) console.log(JSON.stringify({ jsonrpc: "2.0", id, ...answer(method, params) }));
+  if (method === "tools/list") writeFileSync(join(folder, "listed"), "");
 }
 
 // --- internal ---
@@ -31,10 +37,9 @@ function answer(method: string | undefined, params: Call["params"]): object {
 }
 
 function toolOf(name: string): object {
-  const description = `Reads the ${name}. ${"It takes a path and returns what is there. ".repeat(20)}`;
   return {
     name,
-    description,
+    description: `Reads the ${name}. ${"It takes a path and returns what is there. ".repeat(20)}`,
     inputSchema: { type: "object", properties: { path: { type: "string" } } },
   };
 }
