@@ -2,7 +2,7 @@ import { type Comparison, isExtension } from "../prefix/compare.ts";
 import { anthropicType, type Cause, type CauseId, LEAST_WASTE } from "./cause.ts";
 import { type Earlier, sharedTokens } from "./explain-shared.ts";
 import { changed, isBelow, isRenamed, lost, lostAtStart } from "./explain-verdict.ts";
-import { agentPhrase, REMEDIES, sessionName } from "./explain-words.ts";
+import { agentPhrase, remedyOf, sessionName } from "./explain-words.ts";
 import type { Situation } from "./situation.ts";
 
 /** The cause of a request's wasted tokens; `undefined` if at most 256 were wasted. */
@@ -92,15 +92,10 @@ function cost(tokens: number, isEstimate = false): Cost {
   return { tokens: Math.max(0, Math.round(tokens)), isEstimate };
 }
 
-function cause(
-  { speed, evaluated }: Situation,
-  id: CauseId,
-  certain: boolean,
-  price: Cost,
-  phrase: string,
-): Cause {
+function cause(situation: Situation, id: CauseId, certain: boolean, price: Cost, phrase: string): Cause {
+  const { speed, evaluated } = situation;
   const tokens = Math.min(evaluated, price.tokens);
-  const remedy = REMEDIES[id];
+  const remedy = remedyOf(id, situation);
   const anthropic = anthropicType(id);
   return {
     id,

@@ -153,6 +153,7 @@ export class Explainer {
       },
       loopStart: previous && loopStart(previous.outline, own.outline),
       hasImages: previous && hasImages(previous.outline),
+      hasToolSearch: own.outline.tools.some(({ name }) => name === "ToolSearch"),
       server: UNKNOWN,
       between: earlier ? this.#between(earlier, own, perByte) : [],
       speed: this.#settings.speed(),

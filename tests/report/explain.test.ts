@@ -51,6 +51,17 @@ const fresh: Body = { ...BASE, messages: [user(words("q", 300))] };
 const elsewhere: Body = { ...fresh, system: [{ type: "text", text: `x${words("rule", 400)}` }] };
 const head = Math.round(outlined({ ...BASE, messages: [] }).bytes / 4);
 
+test.each<[string | undefined, boolean, readonly string[]]>([
+  ["ENABLE_TOOL_SEARCH=false sends all tools up front", true, ["WebFetch"]],
+  ["tool search only names what comes late", false, ["mcp__a__b", "mcp__a__c"]],
+  [undefined, false, ["mcp__a__b", "other"]],
+])("the remedy for added tools is %p (tool search: %p, %p)", (expected, hasToolSearch, added) => {
+  const tools = [...added.map((name) => tool(name)), ...BASE.tools!];
+  const cause = causeOf(situation({ ...NEXT, tools }, 0, { hasToolSearch }));
+  expect(cause?.id).toBe("tools_added");
+  expect(cause?.text.split("; ")[1]).toBe(expected);
+});
+
 describe("a cause", () => {
   test.each<[string | undefined, boolean | undefined, string, Situation]>([
     [undefined, undefined, "a plain next turn", situation(NEXT, whole)],
@@ -308,9 +319,14 @@ describe("a cause", () => {
     expect(estimated).not.toHaveProperty("seconds");
   });
 
+  test("names parameters, and nothing that a terminal would obey", () => {
+    const cause = causeOf(situation({ ...NEXT, chat_template_kwargs: { "a\u001b[31m": 1 } }, 0))!;
+    expect(phraseOf(cause)).toBe("a?[31m changed");
+  });
+
   test("names tools, and nothing that a terminal would obey", () => {
     const tools = [tool("Web\u001b[31mFetch"), tool("A"), tool("B"), tool("C"), tool("D"), ...BASE.tools!];
-    const cause = causeOf(situation({ ...NEXT, tools }, 0))!;
+    const cause = causeOf(situation({ ...NEXT, tools }, 0, { hasToolSearch: true }))!;
     expect(phraseOf(cause)).toBe("tools +5: Web?[31mFetch, A, B, C, …");
     expect(cause.text).toContain("; ENABLE_TOOL_SEARCH=false");
   });
