@@ -7,7 +7,7 @@ import type { ApiShape } from "../request/endpoints.ts";
 import { type ArrayValue, type ObjectValue, scan, textOf, type Value, wordOf } from "../rewrite/scan.ts";
 import { type CompiledShape, compile, type Shape } from "../rewrite/shape.ts";
 import { withoutMember } from "./member.ts";
-import { COARSE, FINE, type Section, sectionOf } from "./section.ts";
+import { COARSE, FINE, imageOf, joined, type Section, sectionOf } from "./section.ts";
 
 export interface Tool extends Section {
   readonly name: string;
@@ -203,15 +203,14 @@ class Reader {
     if (kind === "text" && text?.kind === "string")
       return text.end - text.start > 2 ? [{ kind, ...this.#text(text, grain) }] : [];
     if (kind === "tool_result" && content) return [this.#result(content, grain)];
-    return [{ kind, ...sectionOf(withoutMember(this.#bytes, block, cache_control), grain) }];
+    const bytes = withoutMember(this.#bytes, block, cache_control);
+    return [{ kind, ...(kind === "image" ? imageOf(bytes) : sectionOf(bytes, grain)) }];
   }
 
-  /** What a tool returned: its texts, however they are wrapped. */
+  /** What a tool returned: its texts and images, however they are wrapped. */
   #result(content: Value, grain: number): Block {
     const parts = this.#blocks(content, grain);
-    const [only] = parts;
-    if (parts.length === 1 && only) return { ...only, kind: "tool_result" };
-    return { kind: "tool_result", ...this.#section(content.start, content.end, grain) };
+    return { ...(parts.length === 1 ? parts[0]! : joined(parts, grain)), kind: "tool_result" };
   }
 
   #text({ start, end }: Value, grain: number): Section {

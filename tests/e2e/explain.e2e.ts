@@ -1,7 +1,7 @@
 /** Breaks of the cache that are induced on real servers: each gets its cause, and plain turns get none. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { ModelKind } from "./setup/models.ts";
-import { IMAGE_BREAKS } from "./support/break-images.ts";
+import { eye, type ModelKind } from "./setup/models.ts";
+import { SEEN_IMAGE_BREAKS, UNSEEN_IMAGE_BREAKS } from "./support/break-images.ts";
 import { LOADED_BREAKS, ONE, OTHER, SWAPPED_BREAKS } from "./support/break-models.ts";
 import {
   EFFORT_BREAKS,
@@ -23,6 +23,8 @@ interface Case {
   readonly stream: boolean;
   readonly settings: LlamaSettings;
   readonly breaks: readonly Break[];
+  /** Sets it apart from the others in the table. */
+  readonly note?: string;
   /** Requests without a session, as other clients send them. */
   readonly anonymous?: boolean;
 }
@@ -42,6 +44,7 @@ const OF_ANYBODY = COSTLY.filter(({ expected }) =>
     expected[0] ?? "",
   ),
 ).filter(({ title }) => !title.includes("subagent"));
+const EYE = await eye();
 const NO_RAM: LlamaSettings = { cache_ram_mib: 0 };
 
 const CASES: readonly Case[] = [
@@ -67,6 +70,7 @@ const CASES: readonly Case[] = [
       template: "Qwen3-Coder",
       stream: true,
       settings: NO_RAM,
+      note: "no RAM cache",
       breaks: withNeed("no RAM cache"),
     };
   }),
@@ -75,24 +79,46 @@ const CASES: readonly Case[] = [
     template: "Qwen3.5-4B",
     stream: true,
     settings: {},
-    breaks: [...UNREAD_PARAMETER_BREAKS, ...IMAGE_BREAKS],
+    note: "unread",
+    breaks: [...UNREAD_PARAMETER_BREAKS, ...UNSEEN_IMAGE_BREAKS],
   },
   {
     kind: "hybrid",
     template: "Qwen3-Coder",
     stream: true,
     settings: {},
-    breaks: [...costly(UNREAD_PARAMETER_BREAKS), ...costly(IMAGE_BREAKS)],
+    note: "unread",
+    breaks: oneEach(costly([...UNREAD_PARAMETER_BREAKS, ...UNSEEN_IMAGE_BREAKS])),
   },
-  { kind: "dense", template: "Qwen3.5-4B", stream: true, settings: NO_RAM, breaks: UNREAD_AND_LOST },
-  { kind: "dense", template: "openai-gpt-oss-120b", stream: true, settings: {}, breaks: EFFORT_BREAKS },
-  { kind: "hybrid", template: "GLM-4.6", stream: true, settings: {}, breaks: EVERYWHERE_BREAKS },
-  { kind: "dense", template: "GLM-4.6", stream: true, settings: {}, breaks: EVERYWHERE_BREAKS },
+  ...(["dense", "hybrid"] as const).map((kind): Case => {
+    const settings = { "mmproj.path": EYE };
+    const breaks = kind === "dense" ? SEEN_IMAGE_BREAKS : oneEach(SEEN_IMAGE_BREAKS);
+    return { kind, template: "Qwen3.5-4B", stream: true, settings, note: "vision", breaks };
+  }),
+  {
+    kind: "dense",
+    template: "Qwen3.5-4B",
+    stream: true,
+    settings: NO_RAM,
+    note: "no RAM cache",
+    breaks: UNREAD_AND_LOST,
+  },
+  {
+    kind: "dense",
+    template: "openai-gpt-oss-120b",
+    stream: true,
+    settings: {},
+    breaks: EFFORT_BREAKS,
+  },
+  ...(["dense", "hybrid"] as const).map((kind): Case => {
+    return { kind, template: "GLM-4.6", stream: true, settings: {}, breaks: EVERYWHERE_BREAKS };
+  }),
   {
     kind: "dense",
     template: "Qwen3-Coder",
     stream: true,
     settings: { sleep_idle_seconds: 2 },
+    note: "sleeps",
     breaks: withNeed("sleep"),
   },
   {
@@ -108,8 +134,8 @@ const CASES: readonly Case[] = [
 const rows: Row[] = [];
 
 for (const one of CASES) {
-  const how = [one.stream ? "stream" : "JSON", one.anonymous && "no session"].filter(Boolean).join(", ");
-  const where = `${one.kind}, ${one.template}, ${how}`;
+  const how = [one.stream ? "stream" : "JSON", one.anonymous && "no session", one.note];
+  const where = [one.kind, one.template, ...how.filter(Boolean)].join(", ");
   test(`${where}: every break has its cause`, async () => {
     await using server = await startLlamaServer(one.kind, `${one.template}.jinja`, one.settings);
     const setting = {
