@@ -9,7 +9,7 @@ import {
   UNREAD_AND_LOST,
   UNREAD_PARAMETER_BREAKS,
 } from "./support/break-parameters.ts";
-import { BREAKS, type Break } from "./support/breaks.ts";
+import { BREAKS, type Break, RESTARTED_BREAKS } from "./support/breaks.ts";
 import { type LlamaServer, type LlamaSettings, startLlamaServer } from "./support/llama-server.ts";
 import { listen } from "./support/recording.ts";
 import { type RouterKind, startRouter } from "./support/router.ts";
@@ -101,7 +101,7 @@ const CASES: readonly Case[] = [
     stream: true,
     settings: NO_RAM,
     note: "no RAM cache",
-    breaks: UNREAD_AND_LOST,
+    breaks: [...UNREAD_AND_LOST, ...RESTARTED_BREAKS],
   },
   {
     kind: "dense",

@@ -148,12 +148,6 @@ export const SWAPPED_BREAKS: readonly Break[] = [
       return { ...nextTurn(back), model: OTHER };
     },
   },
-  {
-    title: "the client switched to another model",
-    expected: ["model_changed"],
-    first: onOne,
-    next: (turn) => ({ ...nextTurn(turn), model: OTHER }),
-  },
 ];
 
 // --- internal ---
