@@ -157,12 +157,13 @@ export function startApp(settings: AppSettings, output: Output, log: ConsolaInst
       listener: {
         started(warmUp) {
           warmUps.started(warmUp);
-          report.warmUpStarted();
+          report.warmUpStarted(warmUp.model);
           web.warmUpsChanged();
         },
         ended(warmUp, result) {
           warmUps.ended(warmUp, result);
-          report.warmUpEnded(result.outcome === "complete" ? result.evaluated_tokens : undefined);
+          const evaluated = result.outcome === "complete" ? result.evaluated_tokens : undefined;
+          report.warmUpEnded(warmUp.model, evaluated);
           web.warmUpsChanged();
           if (saysMore) log.withTag("warm-up").log(formatWarmUp(warmUp, result));
         },

@@ -7,7 +7,7 @@ import type { ApiShape } from "../request/endpoints.ts";
 import { type ArrayValue, type ObjectValue, scan, textOf, type Value, wordOf } from "../rewrite/scan.ts";
 import { type CompiledShape, compile, type Shape } from "../rewrite/shape.ts";
 import { withoutMember } from "./member.ts";
-import { COARSE, FINE, type Section, sectionOf } from "./section.ts";
+import { COARSE, FINE, imageOf, joined, type Section, sectionOf } from "./section.ts";
 
 export interface Tool extends Section {
   readonly name: string;
@@ -28,6 +28,7 @@ export interface Message {
 }
 
 export interface Parameter extends Section {
+  /** A field of the body, or `chat_template_kwargs.NAME`. */
   readonly name: string;
 }
 
@@ -76,7 +77,7 @@ const TYPES = [
   ...["thinking", "redacted_thinking", "reasoning"],
   ...["image", "image_url", "input_image", "tool_use", "tool_result"],
 ];
-const PARAMETERS = ["thinking", "chat_template_kwargs", "tool_choice", "reasoning_effort", "response_format"];
+const PARAMETERS = ["thinking", "tool_choice", "reasoning_effort", "reasoning", "response_format"];
 
 const INNER: Shape = { members: { type: { words: TYPES }, text: {}, cache_control: {} } };
 const BLOCK: Shape = {
@@ -96,6 +97,7 @@ const SHAPE: CompiledShape = compile({
     messages: { each: MESSAGE },
     input: { each: MESSAGE },
     prompt: {},
+    chat_template_kwargs: {},
     ...Object.fromEntries(PARAMETERS.map((name) => [name, {}])),
   },
 });
@@ -134,7 +136,10 @@ class Reader {
     const messages = all.slice(leading.length);
     return {
       model: members.model?.kind === "string" ? textOf(this.#bytes, members.model) : undefined,
-      parameters: PARAMETERS.flatMap((name) => this.#parameter(name, members[name])),
+      parameters: [
+        ...PARAMETERS.flatMap((name) => this.#parameter(name, members[name])),
+        ...this.#templateParameters(members.chat_template_kwargs),
+      ],
       system,
       tools,
       messages,
@@ -146,6 +151,15 @@ class Reader {
 
   #parameter(name: string, value: Value | undefined): Parameter[] {
     return value ? [{ name, ...this.#section(value.start, value.end, COARSE) }] : [];
+  }
+
+  /** Each one apart: a template may read some of them. */
+  #templateParameters(value: Value | undefined): Parameter[] {
+    if (value?.kind !== "object") return [];
+    const values = JSON.parse(this.#bytes.toString("utf8", value.start, value.end)) as object;
+    return Object.entries(values).map(([name, one]) => {
+      return { name: `chat_template_kwargs.${name}`, ...sectionOf(Buffer.from(JSON.stringify(one)), COARSE) };
+    });
   }
 
   #tool(tool: Value): Tool {
@@ -189,15 +203,14 @@ class Reader {
     if (kind === "text" && text?.kind === "string")
       return text.end - text.start > 2 ? [{ kind, ...this.#text(text, grain) }] : [];
     if (kind === "tool_result" && content) return [this.#result(content, grain)];
-    return [{ kind, ...sectionOf(withoutMember(this.#bytes, block, cache_control), grain) }];
+    const bytes = withoutMember(this.#bytes, block, cache_control);
+    return [{ kind, ...(kind === "image" ? imageOf(bytes) : sectionOf(bytes, grain)) }];
   }
 
-  /** What a tool returned: its texts, however they are wrapped. */
+  /** What a tool returned: its texts and images, however they are wrapped. */
   #result(content: Value, grain: number): Block {
     const parts = this.#blocks(content, grain);
-    const [only] = parts;
-    if (parts.length === 1 && only) return { ...only, kind: "tool_result" };
-    return { kind: "tool_result", ...this.#section(content.start, content.end, grain) };
+    return { ...(parts.length === 1 ? parts[0]! : joined(parts, grain)), kind: "tool_result" };
   }
 
   #text({ start, end }: Value, grain: number): Section {

@@ -24,8 +24,8 @@ export function sectionViews(before: Outline | undefined, after: Outline): Secti
 function view(name: string, before: Section | undefined, after: Section | undefined): SectionView {
   return {
     name,
-    ...(before && { bytes_before: before.bytes }),
-    ...(after && { bytes: after.bytes }),
+    ...(before && { bytes_before: before.sent ?? before.bytes }),
+    ...(after && { bytes: after.sent ?? after.bytes }),
     equal: before !== undefined && after !== undefined && isSame(before, after),
   };
 }

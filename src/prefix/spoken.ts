@@ -12,7 +12,7 @@ export function loopStart(before: Outline, after: Outline): number | undefined {
 }
 
 export function hasImages({ messages }: Outline): boolean {
-  return messages.some(({ blocks }) => blocks.some(({ kind }) => kind === "image"));
+  return messages.some(({ blocks }) => blocks.some(({ sent }) => sent !== undefined));
 }
 
 // --- internal ---

@@ -3,19 +3,17 @@ import type { ToolsChange } from "../prefix/compare-tools.ts";
 import type { Agent } from "../request/caller.ts";
 import type { CauseId } from "./cause.ts";
 import type { Earlier } from "./explain-shared.ts";
+import type { Situation } from "./situation.ts";
 
-/** What a user can do about a cause; none where there is nothing to do. */
-export const REMEDIES: Partial<Record<CauseId, string>> = {
-  tools_added: "ENABLE_TOOL_SEARCH=false sends all tools up front",
-  tools_reordered: "--tools stable keeps their order",
-  thinking_dropped: "a template with preserve_thinking keeps it",
-  server_slept: "a longer --sleep-idle-seconds keeps the model loaded",
-  slot_taken: "--cache-ram or more slots (--parallel) bring it back",
-  checkpoint: "hybrid and sliding-window models can only go back to a checkpoint",
-  another_replica: "send a session to one server only",
-  model_loaded: "one model per server keeps its cache",
-  new_project: "CLAUDE_CODE_DISABLE_AUTO_MEMORY=1 makes the prompts of projects alike",
-};
+/** What a user can do about the cause of a request. */
+export function remedyOf(id: CauseId, { hasToolSearch, previous }: Situation): string | undefined {
+  if (id !== "tools_added") return REMEDIES[id];
+  if (hasToolSearch) return "ENABLE_TOOL_SEARCH=false sends all tools up front";
+  const added = previous?.comparison.tools?.added ?? [];
+  return added.every((name) => name.startsWith("mcp__"))
+    ? "tool search only names what comes late"
+    : undefined;
+}
 
 export interface Change {
   readonly id: CauseId;
@@ -40,6 +38,11 @@ export function sessionName(session: string | undefined): string {
   return session ? `session ${session.slice(0, 4)}` : "another conversation";
 }
 
+/** Names as a template has them. */
+export function parametersPhrase(names: readonly string[]): string {
+  return `${list(names.map((name) => name.replace(/^chat_template_kwargs\./, "")))} changed`;
+}
+
 /** The phrase for the main conversation, and for those beside it. */
 export function agentPhrase(agent: Agent | undefined, phrase: string): string {
   if (agent === "subagent") return `${phrase} (subagent)`;
@@ -47,6 +50,18 @@ export function agentPhrase(agent: Agent | undefined, phrase: string): string {
 }
 
 // --- internal ---
+
+/** What a user can do about a cause; none where there is nothing to do. */
+const REMEDIES: Partial<Record<CauseId, string>> = {
+  tools_reordered: "--tools stable keeps their order",
+  thinking_dropped: "a template with preserve_thinking keeps it",
+  server_slept: "a longer --sleep-idle-seconds keeps the model loaded",
+  slot_taken: "--cache-ram or more slots (--parallel) bring it back",
+  checkpoint: "hybrid and sliding-window models can only go back to a checkpoint",
+  another_replica: "send a session to one server only",
+  model_loaded: "one model per server keeps its cache",
+  new_project: "CLAUDE_CODE_DISABLE_AUTO_MEMORY=1 makes the prompts of projects alike",
+};
 
 function firstChange(comparison: Comparison, cached: number, earlier: Earlier): Change | undefined {
   const { tools, system, messages, parameters } = comparison;
@@ -72,7 +87,7 @@ function firstChange(comparison: Comparison, cached: number, earlier: Earlier): 
       return { id: "rewound", phrase: `history rewound to ${at}`, isClear: true };
     default:
       if (parameters.length === 0) return undefined;
-      return { id: "parameters_changed", phrase: `${parameters.join(", ")} changed`, isClear: false };
+      return { id: "parameters_changed", phrase: parametersPhrase(parameters), isClear: false };
   }
 }
 

@@ -1,8 +1,8 @@
 import { type Comparison, isExtension } from "../prefix/compare.ts";
 import { anthropicType, type Cause, type CauseId, LEAST_WASTE } from "./cause.ts";
 import { type Earlier, sharedTokens } from "./explain-shared.ts";
-import { changed, isBelow, lost, lostAtStart } from "./explain-verdict.ts";
-import { agentPhrase, REMEDIES, sessionName } from "./explain-words.ts";
+import { changed, isBelow, isRenamed, lost, lostAtStart } from "./explain-verdict.ts";
+import { agentPhrase, remedyOf, sessionName } from "./explain-words.ts";
 import type { Situation } from "./situation.ts";
 
 /** The cause of a request's wasted tokens; `undefined` if at most 256 were wasted. */
@@ -65,8 +65,11 @@ function started(situation: Situation, nearest: NonNullable<Situation["nearest"]
     nearest.comparison.system !== undefined;
   const id = isProject ? "new_project" : "new_session";
   const what = isProject ? "first request of another project" : agentPhrase(situation.agent, "new session");
-  const share = `${what}, shares about ${Math.round((shared.low + shared.high) / 2)} tokens with ${sessionName(nearest.session)}`;
-  return cause(situation, id, cached <= shared.high + LEAST_WASTE, cost(evaluated), share);
+  const share = Math.round((shared.low + shared.high) / 2);
+  const phrase = isRenamed(situation, nearest)
+    ? `${what}, on another model`
+    : `${what}, shares about ${share} tokens with ${sessionName(nearest.session)}`;
+  return cause(situation, id, cached <= shared.high + LEAST_WASTE, cost(evaluated), phrase);
 }
 
 function isCompacted({ messages, tools, system }: Comparison): boolean {
@@ -89,15 +92,10 @@ function cost(tokens: number, isEstimate = false): Cost {
   return { tokens: Math.max(0, Math.round(tokens)), isEstimate };
 }
 
-function cause(
-  { speed, evaluated }: Situation,
-  id: CauseId,
-  certain: boolean,
-  price: Cost,
-  phrase: string,
-): Cause {
+function cause(situation: Situation, id: CauseId, certain: boolean, price: Cost, phrase: string): Cause {
+  const { speed, evaluated } = situation;
   const tokens = Math.min(evaluated, price.tokens);
-  const remedy = REMEDIES[id];
+  const remedy = remedyOf(id, situation);
   const anthropic = anthropicType(id);
   return {
     id,

@@ -54,7 +54,7 @@ export class Explainer {
   /** Makes the outline of a request. To be called after it was sent, so that no client waits for it. Ids must count up. Keeps no reference to `body`. */
   sent(id: number, client: ClientRequest, body: Uint8Array, sentAt: number): void {
     this.#running.add(id);
-    this.#settings.witness.sent();
+    this.#settings.witness.sent({ model: client.model, sentAt });
     const { endpoint } = client;
     const outline = endpoint && outlineOf(body, endpoint.shape);
     if (!outline) return;
@@ -66,7 +66,7 @@ export class Explainer {
   /** To be called once per request, when it has ended. */
   explain(record: RequestRecord): Explanation {
     const { witness } = this.#settings;
-    if (this.#running.delete(record.id)) witness.ended(record.evaluated_tokens);
+    if (this.#running.delete(record.id)) witness.ended(record.evaluated_tokens, { model: record.model });
     const own = this.#outlines.get(record.id);
     const { prompt_tokens: prompt, cached_tokens: cached, evaluated_tokens: evaluated } = record;
     if (!own || (prompt === undefined && !isAnswered(record))) return { cause: undefined };
@@ -80,8 +80,12 @@ export class Explainer {
     this.#outlines.count(record.id, prompt);
     if (!situation) return { cause: undefined };
     const cause = causeOf(situation);
-    if (!earlier || !isLost(situation)) return { cause };
-    const later = witness.testify(earlier.sentAt).then((server) => {
+    const asked = { model: record.model, sentAt: own.sentAt };
+    if (!earlier || !isLost(situation)) {
+      if (cause) witness.look(asked);
+      return { cause };
+    }
+    const later = witness.testify(earlier.sentAt, asked).then((server) => {
       return causeOf({ ...situation, server: isElsewhere ? { ...server, replica: true } : server });
     });
     return { cause, later };
@@ -150,6 +154,7 @@ export class Explainer {
       },
       loopStart: previous && loopStart(previous.outline, own.outline),
       hasImages: previous && hasImages(previous.outline),
+      hasToolSearch: own.outline.tools.some(({ name }) => name === "ToolSearch"),
       server: UNKNOWN,
       between: earlier ? this.#between(earlier, own, perByte) : [],
       speed: this.#settings.speed(),

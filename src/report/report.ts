@@ -101,13 +101,13 @@ export class Report {
   }
 
   /** A request of the proxy's own, which is in no figure but must not count as that of a foreign client. */
-  warmUpStarted(): void {
-    this.#witness.sent();
+  warmUpStarted(model: string | undefined): void {
+    this.#witness.sent({ model });
   }
 
   /** `evaluated` is unknown where the warm-up did not end well. */
-  warmUpEnded(evaluated: number | undefined): void {
-    this.#witness.ended(evaluated);
+  warmUpEnded(model: string | undefined, evaluated: number | undefined): void {
+    this.#witness.ended(evaluated, { model });
   }
 
   /** One of the last requests beside the earlier one that it was compared with. */

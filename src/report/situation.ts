@@ -29,6 +29,8 @@ export interface Situation {
   /** The number of messages up to the user's words before the newest ones, where a tool loop followed them; see spoken.ts. */
   readonly loopStart?: number | undefined;
   readonly hasImages?: boolean | undefined;
+  /** The model can have tools loaded that the client only names (Claude Code). */
+  readonly hasToolSearch?: boolean | undefined;
   readonly server: Testimony;
   readonly between: readonly Between[];
   /** Evaluated tokens per second in this run. */

@@ -5,6 +5,7 @@ export interface ServerFacts {
   readonly slots?: number | undefined;
   /** Tokens of context of one slot. */
   readonly context?: number | undefined;
+  readonly template?: string | undefined;
   /** The chat template raises an error unless user and assistant turns alternate, tool results aside. */
   readonly strictAlternation: boolean;
   /** Whether the model takes images. */
@@ -33,6 +34,7 @@ export function factsOf(props: unknown): ServerFacts | undefined {
     build: text(build_info),
     slots: count(total_slots),
     context: count(settings.n_ctx),
+    template: text(chat_template),
     strictAlternation: /raise_exception\(\s*['"][^'"]*\balternate\b/i.test(text(chat_template) ?? ""),
     vision: isRecord(props.modalities) ? flag(props.modalities.vision) : undefined,
     sleeping: flag(props.is_sleeping),

@@ -5,7 +5,7 @@ import { causeOf } from "./cause.ts";
 import { fetchPlainly } from "./fetch.ts";
 import { factsOf, type ServerFacts, UNKNOWN_SERVER } from "./props.ts";
 import { Replicas } from "./replicas.ts";
-import { askModelProps } from "./routers.ts";
+import { findModel } from "./routers.ts";
 import { settles } from "./settles.ts";
 import { type HeldSlot, type PrefillingSlot, readHeldSlots, readLastTask, readSlots } from "./slots.ts";
 
@@ -126,14 +126,19 @@ export class Upstream {
     return readSlots((await this.#ask("/slots", signal)).json);
   }
 
+  /** Whether a router with several models has answered, each with a server of its own. */
+  get hasModels(): boolean {
+    return this.#hasModels;
+  }
+
   /** The headers and the text of `/metrics`; no text where it is turned off. A scrape resets llama-server's averaged gauges. */
-  async metrics(signal: AbortSignal): Promise<Pick<Asked, "headers" | "text">> {
-    return await this.#ask("/metrics", signal);
+  async metrics(signal: AbortSignal, model?: string): Promise<Pick<Asked, "headers" | "text">> {
+    return await this.#askServerOf(model, "/metrics", signal);
   }
 
   /** The highest task id in any slot; `undefined` where the server does not show it. Wakes a server that sleeps. */
-  async lastTask(signal: AbortSignal): Promise<number | undefined> {
-    return readLastTask((await this.#ask("/slots", signal)).json);
+  async lastTask(signal: AbortSignal, model?: string): Promise<number | undefined> {
+    return readLastTask((await this.#askServerOf(model, "/slots", signal)).json);
   }
 
   /** What each slot holds; `undefined` where the server does not say. Wakes a server that sleeps. Rejects when there is no answer. */
@@ -219,12 +224,20 @@ export class Upstream {
       this.replicas.note(conversation, first.headers);
       if (prefix !== "") return answerOf(first);
       const askPath = (path: string) => this.#ask(path, signal, { conversation });
-      const { asked, hasModels } = await askModelProps(first, model, askPath);
+      const { hasModels, at } = await findModel(first, model, askPath);
       this.#hasModels = hasModels;
-      return answerOf(asked);
+      return answerOf(at ? await askPath(at("/props")) : first);
     } catch (error) {
       return { cause: causeOf(error) };
     }
+  }
+
+  /** After a router, the model's own server; a model that does not run is not loaded for it. */
+  async #askServerOf(model: string | undefined, path: string, signal: AbortSignal): Promise<Asked> {
+    if (!this.#hasModels) return await this.#ask(path, signal);
+    const askPath = (other: string) => this.#ask(other, signal);
+    const { at } = await findModel(await askPath("/props"), model, askPath);
+    return await askPath(at ? at(path) : path);
   }
 
   #ask(path: string, signal: AbortSignal, { conversation, question }: Question = {}): Promise<Asked> {

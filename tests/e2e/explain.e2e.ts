@@ -1,18 +1,20 @@
 /** Breaks of the cache that are induced on real servers: each gets its cause, and plain turns get none. */
-import { afterAll, expect, test } from "bun:test";
-import type { ModelKind } from "./setup/models.ts";
-import { BREAKS, type Break, nextTurn, plainRequest, type Request, type Stage } from "./support/breaks.ts";
-import { type Explained, lastCause } from "./support/causes.ts";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { eye, type ModelKind } from "./setup/models.ts";
+import { SEEN_IMAGE_BREAKS, UNSEEN_IMAGE_BREAKS } from "./support/break-images.ts";
+import { LOADED_BREAKS, ONE, OTHER, SWAPPED_BREAKS } from "./support/break-models.ts";
+import {
+  EFFORT_BREAKS,
+  EVERYWHERE_BREAKS,
+  UNREAD_AND_LOST,
+  UNREAD_PARAMETER_BREAKS,
+} from "./support/break-parameters.ts";
+import { BREAKS, type Break, RESTARTED_BREAKS } from "./support/breaks.ts";
 import { type LlamaServer, type LlamaSettings, startLlamaServer } from "./support/llama-server.ts";
-import { startProxy } from "./support/proxy.ts";
 import { listen } from "./support/recording.ts";
+import { type RouterKind, startRouter } from "./support/router.ts";
 import { table } from "./support/table.ts";
-
-interface Row extends Explained {
-  readonly where: string;
-  readonly title: string;
-  readonly expected: readonly string[];
-}
+import { FIRST, isRight, type Row, tell } from "./support/tale.ts";
 
 interface Case {
   readonly kind: ModelKind;
@@ -21,24 +23,28 @@ interface Case {
   readonly stream: boolean;
   readonly settings: LlamaSettings;
   readonly breaks: readonly Break[];
+  /** Sets it apart from the others in the table. */
+  readonly note?: string;
   /** Requests without a session, as other clients send them. */
   readonly anonymous?: boolean;
 }
 
 const EVERYWHERE = BREAKS.filter(({ needs }) => needs === undefined);
 /** Models that go back to checkpoints take twice as long. */
-const COSTLY = EVERYWHERE.filter(({ expected }) => expected[0] !== "none");
+const costly = (breaks: readonly Break[]) => breaks.filter(({ expected }) => expected[0] !== "none");
+const COSTLY = costly(EVERYWHERE);
 const withNeed = (need: Break["needs"]) => BREAKS.filter(({ needs }) => needs === need);
-/** One of each kind, for the slowest model. */
-const ONE_EACH = COSTLY.filter(
-  ({ expected }, index) => COSTLY.findIndex((other) => other.expected[0] === expected[0]) === index,
-);
+const oneEach = (breaks: readonly Break[]) =>
+  breaks.filter(
+    ({ expected }, index) => breaks.findIndex((other) => other.expected[0] === expected[0]) === index,
+  );
 /** Some of them, for clients that say less of themselves. */
 const OF_ANYBODY = COSTLY.filter(({ expected }) =>
   ["system_changed", "tools_added", "message_edited", "server_restarted", "new_session"].includes(
     expected[0] ?? "",
   ),
 ).filter(({ title }) => !title.includes("subagent"));
+const EYE = await eye();
 const NO_RAM: LlamaSettings = { cache_ram_mib: 0 };
 
 const CASES: readonly Case[] = [
@@ -57,21 +63,62 @@ const CASES: readonly Case[] = [
     settings: {},
     breaks: [...COSTLY, ...withNeed("thinking")],
   },
-  { kind: "swa", template: "Qwen3-Coder", stream: true, settings: {}, breaks: ONE_EACH },
+  { kind: "swa", template: "Qwen3-Coder", stream: true, settings: {}, breaks: oneEach(COSTLY) },
   ...(["dense", "hybrid", "swa"] as const).map((kind): Case => {
     return {
       kind,
       template: "Qwen3-Coder",
       stream: true,
       settings: NO_RAM,
+      note: "no RAM cache",
       breaks: withNeed("no RAM cache"),
     };
+  }),
+  {
+    kind: "dense",
+    template: "Qwen3.5-4B",
+    stream: true,
+    settings: {},
+    note: "unread",
+    breaks: [...UNREAD_PARAMETER_BREAKS, ...UNSEEN_IMAGE_BREAKS],
+  },
+  {
+    kind: "hybrid",
+    template: "Qwen3-Coder",
+    stream: true,
+    settings: {},
+    note: "unread",
+    breaks: oneEach(costly([...UNREAD_PARAMETER_BREAKS, ...UNSEEN_IMAGE_BREAKS])),
+  },
+  ...(["dense", "hybrid"] as const).map((kind): Case => {
+    const settings = { "mmproj.path": EYE };
+    const breaks = kind === "dense" ? SEEN_IMAGE_BREAKS : oneEach(SEEN_IMAGE_BREAKS);
+    return { kind, template: "Qwen3.5-4B", stream: true, settings, note: "vision", breaks };
+  }),
+  {
+    kind: "dense",
+    template: "Qwen3.5-4B",
+    stream: true,
+    settings: NO_RAM,
+    note: "no RAM cache",
+    breaks: [...UNREAD_AND_LOST, ...RESTARTED_BREAKS],
+  },
+  {
+    kind: "dense",
+    template: "openai-gpt-oss-120b",
+    stream: true,
+    settings: {},
+    breaks: EFFORT_BREAKS,
+  },
+  ...(["dense", "hybrid"] as const).map((kind): Case => {
+    return { kind, template: "GLM-4.6", stream: true, settings: {}, breaks: EVERYWHERE_BREAKS };
   }),
   {
     kind: "dense",
     template: "Qwen3-Coder",
     stream: true,
     settings: { sleep_idle_seconds: 2 },
+    note: "sleeps",
     breaks: withNeed("sleep"),
   },
   {
@@ -84,13 +131,11 @@ const CASES: readonly Case[] = [
   },
 ];
 
-const FIRST = "first request";
 const rows: Row[] = [];
-let stories = 0;
 
 for (const one of CASES) {
-  const how = [one.stream ? "stream" : "JSON", one.anonymous && "no session"].filter(Boolean).join(", ");
-  const where = `${one.kind}, ${one.template}, ${how}`;
+  const how = [one.stream ? "stream" : "JSON", one.anonymous && "no session", one.note];
+  const where = [one.kind, one.template, ...how.filter(Boolean)].join(", ");
   test(`${where}: every break has its cause`, async () => {
     await using server = await startLlamaServer(one.kind, `${one.template}.jinja`, one.settings);
     const setting = {
@@ -147,8 +192,34 @@ test("two servers after a balancer that takes turns", async () => {
   expectCauses(where);
 }, 300_000);
 
+describe("after a router", () => {
+  let servers: readonly LlamaServer[] = [];
+  beforeAll(async () => {
+    const start = (template: string) => startLlamaServer("dense", template, NO_RAM);
+    servers = await Promise.all(["Qwen3-Coder.jinja", "Qwen3.5-4B.jinja"].map(start));
+  }, 120_000);
+  afterAll(() => Promise.all(servers.map((server) => server[Symbol.asyncDispose]())));
+
+  test.each<[RouterKind, "all" | "one", readonly Break[]]>([
+    ["llama-swap", "all", LOADED_BREAKS],
+    ["llama-server", "all", oneEach(LOADED_BREAKS)],
+    ["llama-swap", "one", SWAPPED_BREAKS],
+    ["llama-server", "one", SWAPPED_BREAKS.slice(0, 1)],
+  ])(
+    "%s that keeps %s loaded",
+    async (kind, loaded, breaks) => {
+      const where = `${kind}, ${loaded} loaded`;
+      const [one, other] = [servers[0]!, servers[1]!];
+      await using router = startRouter(kind, { [ONE]: one, [OTHER]: other }, loaded);
+      const setting = { where, server: one, origin: router.origin, stream: true, swap: noSwap };
+      for (const each of breaks) rows.push(...(await tell(each, setting)));
+      expectCauses(where);
+    },
+    300_000,
+  );
+});
+
 afterAll(() => {
-  const isRight = ({ expected, cause }: Row) => expected.includes(cause?.id ?? "none");
   const cells = rows.map((row) => {
     const { where, title, expected, cause, cached, evaluated } = row;
     const mark = isRight(row) ? "" : "WRONG";
@@ -179,81 +250,12 @@ afterAll(() => {
 
 // --- internal ---
 
-interface Setting {
-  readonly where: string;
-  readonly server: LlamaServer;
-  /** What the proxy forwards to. */
-  readonly origin: string;
-  readonly stream: boolean;
-  readonly swap: Stage["swap"];
-  readonly anonymous?: boolean | undefined;
-}
-
 async function noSwap(): Promise<void> {
   throw new Error("this server has one model");
 }
 
 /** No row with another cause than the expected one, and none marked as proven that is wrong. */
 function expectCauses(where: string): void {
-  const wrong = rows.filter((row) => row.where === where && !row.expected.includes(row.cause?.id ?? "none"));
+  const wrong = rows.filter((row) => row.where === where && !isRight(row));
   expect(wrong.map(({ title, cause }) => `${title}: ${cause?.id}`)).toEqual([]);
-}
-
-/** One conversation with a plain next turn and a break, through a proxy of its own. */
-async function tell(
-  each: Break,
-  { where, server, origin, stream, swap, anonymous }: Setting,
-): Promise<Row[]> {
-  await using proxy = await startProxy(origin, "--warm", "off", "--tools", "keep");
-  stories += 1;
-  const name = `tale${stories}`;
-  const send = ({ session, ...request }: Request) =>
-    post(proxy.origin, { ...request, ...(session && !anonymous && { session }) }, stream);
-  const stage: Stage = {
-    server,
-    name,
-    swap,
-    send,
-    sendDirectly: (request: Request) => post(server.origin, request, stream),
-  };
-  const found: Row[] = [];
-  const note = async (title: string, expected: readonly string[]) => {
-    found.push({ where, title, expected, ...(await lastCause(proxy.origin)) });
-  };
-  const first = (each.first ?? plainRequest)(name);
-  await send(first);
-  await note(FIRST, ["first_request"]);
-  const second = nextTurn(first);
-  await send(second);
-  await note("plain next turn", ["none"]);
-  await send(await each.next(second, stage));
-  await note(each.title, each.expected);
-  return found;
-}
-
-async function post(origin: string, request: Request, stream: boolean): Promise<void> {
-  const { session, agentId, model, system, tools, messages, extra } = request;
-  const answer = await fetch(`${origin}/v1/messages?beta=true`, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      ...(session && {
-        "user-agent": "claude-cli/2.1.330 (external, sdk-cli)",
-        "x-claude-code-session-id": session,
-      }),
-      ...(agentId && { "x-claude-code-agent-id": agentId }),
-    },
-    body: JSON.stringify({
-      model,
-      messages,
-      system: system.map((text) => ({ type: "text", text })),
-      tools,
-      max_tokens: 4,
-      stream,
-      ...extra,
-    }),
-    timeout: false,
-  } as RequestInit);
-  const text = await answer.text();
-  if (answer.status !== 200) throw new Error(`status ${answer.status}: ${text.slice(0, 300)}`);
 }

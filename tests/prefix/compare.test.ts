@@ -92,6 +92,19 @@ describe("the system prompts of two requests", () => {
 
 test("parameters that templates read are compared", () => {
   expect(comparison({ thinking: { type: "enabled" }, temperature: 1 }).parameters).toEqual(["thinking"]);
+  expect(comparison({ reasoning: { effort: "high" } }).parameters).toEqual(["reasoning"]);
+  expect(comparison({ chat_template_kwargs: { a: 1, b: [2] } }).parameters).toEqual([
+    "chat_template_kwargs.a",
+    "chat_template_kwargs.b",
+  ]);
+});
+
+test("template parameters are compared one by one, in any order", () => {
+  const kwargs = (values: object) => outlined({ ...BASE, chat_template_kwargs: values });
+  expect(compare(kwargs({ a: 1, b: 2 }), kwargs({ b: 2, a: 1 })).parameters).toEqual([]);
+  expect(compare(kwargs({ a: 1, b: 2 }), kwargs({ a: 1, b: 3 })).parameters).toEqual([
+    "chat_template_kwargs.b",
+  ]);
 });
 
 property("a request is an extension of each of its beginnings, and shares all of it", 50, (random) => {

@@ -51,6 +51,21 @@ describe("an outline", () => {
     expect(outlined({ messages: [one] })).toEqual(outlined({ messages: [other] }));
   });
 
+  test("counts an image as some text, alone and in a tool's result, and keeps what was sent", () => {
+    const image = (data: string) => ({ type: "image", source: { type: "base64", data } });
+    const shown = (data: string) => [{ type: "text", text: "shown" }, image(data)];
+    const result = (data: string) => ({ type: "tool_result", tool_use_id: "a", content: shown(data) });
+    const [large, other] = ["x", "y"].map((letter) => letter.repeat(300_000));
+    const blocks = (data: string) =>
+      outlined({ messages: [user([image(data), result(data)])] }).messages[0]!.blocks;
+    for (const block of blocks(large!)) {
+      expect(block.bytes).toBeLessThan(5_000);
+      expect(block.sent).toBeGreaterThan(300_000);
+    }
+    expect(blocks(large!)).toEqual(blocks(large!));
+    expect(blocks(other!).map(({ hash }) => hash)).not.toEqual(blocks(large!).map(({ hash }) => hash));
+  });
+
   test("reads the system prompt of OpenAI's API from the first messages", () => {
     const body = {
       messages: [{ role: "system", content: "Rules" }, user("words")],

@@ -51,6 +51,17 @@ const fresh: Body = { ...BASE, messages: [user(words("q", 300))] };
 const elsewhere: Body = { ...fresh, system: [{ type: "text", text: `x${words("rule", 400)}` }] };
 const head = Math.round(outlined({ ...BASE, messages: [] }).bytes / 4);
 
+test.each<[string | undefined, boolean, readonly string[]]>([
+  ["ENABLE_TOOL_SEARCH=false sends all tools up front", true, ["WebFetch"]],
+  ["tool search only names what comes late", false, ["mcp__a__b", "mcp__a__c"]],
+  [undefined, false, ["mcp__a__b", "other"]],
+])("the remedy for added tools is %p (tool search: %p, %p)", (expected, hasToolSearch, added) => {
+  const tools = [...added.map((name) => tool(name)), ...BASE.tools!];
+  const cause = causeOf(situation({ ...NEXT, tools }, 0, { hasToolSearch }));
+  expect(cause?.id).toBe("tools_added");
+  expect(cause?.text.split("; ")[1]).toBe(expected);
+});
+
 describe("a cause", () => {
   test.each<[string | undefined, boolean | undefined, string, Situation]>([
     [undefined, undefined, "a plain next turn", situation(NEXT, whole)],
@@ -138,6 +149,42 @@ describe("a cause", () => {
       situation({ ...NEXT, chat_template_kwargs: { a: 1 } }, 0),
     ],
     [
+      "parameters_changed",
+      false,
+      "a parameter that the template renders, after a request that shares nothing",
+      situation({ ...NEXT, chat_template_kwargs: { a: 1 } }, 5, {
+        between: [other],
+        server: { isSame: true, hasOneModel: true, template: "{{ a }}" },
+      }),
+    ],
+    [
+      "slot_taken",
+      true,
+      "a parameter that the template does not render, after a request that shares nothing",
+      situation({ ...NEXT, chat_template_kwargs: { a: 1 }, thinking: {} }, 5, {
+        between: [other],
+        server: { isSame: true, hasOneModel: true, template: "{{ thinking }}" },
+      }),
+    ],
+    [
+      "new_session",
+      true,
+      "a session's first request with another parameter of the template",
+      situation({ ...fresh, reasoning_effort: "high" }, 0, {
+        ...newSession({ ...fresh, reasoning_effort: "high" }),
+        server: { hasOneModel: true, template: "{{ reasoning_effort }}" },
+      }),
+    ],
+    [
+      "new_session",
+      true,
+      "a session's first request on another model",
+      situation({ ...fresh, model: "llama" }, 0, {
+        ...newSession({ ...fresh, model: "llama" }),
+        model: "llama",
+      }),
+    ],
+    [
       "model_changed",
       false,
       "another model's name",
@@ -187,6 +234,39 @@ describe("a cause", () => {
       false,
       "another model served in between by a router",
       situation(NEXT, 0, { between: [{ ...other, model: "llama" }] }),
+    ],
+    [
+      "model_loaded",
+      true,
+      "another model served in between by a router that ended this one's server",
+      situation(NEXT, 0, {
+        between: [{ ...other, model: "llama" }, other],
+        server: { hasOneModel: false, restarted: true, isSame: false },
+      }),
+    ],
+    [
+      "server_restarted",
+      true,
+      "a restart of a model's server after a router",
+      situation(NEXT, 0, { between: [other], server: { hasOneModel: false, restarted: true } }),
+    ],
+    [
+      "slot_taken",
+      true,
+      "another session and another model, after a router that keeps both",
+      situation(NEXT, 5, {
+        between: [other, { ...other, model: "llama" }],
+        server: { hasOneModel: false, isSame: true },
+      }),
+    ],
+    [
+      "model_changed",
+      false,
+      "another model after a router, whose server restarted at some time before",
+      situation({ ...NEXT, model: "llama" }, 0, {
+        model: "llama",
+        server: { hasOneModel: false, restarted: true },
+      }),
     ],
     ["unknown", false, "lost, and nobody knows why", situation(NEXT, 0)],
     ["images", false, "lost, with images in the prompt", situation(NEXT, 0, { hasImages: true })],
@@ -239,9 +319,14 @@ describe("a cause", () => {
     expect(estimated).not.toHaveProperty("seconds");
   });
 
+  test("names parameters, and nothing that a terminal would obey", () => {
+    const cause = causeOf(situation({ ...NEXT, chat_template_kwargs: { "a\u001b[31m": 1 } }, 0))!;
+    expect(phraseOf(cause)).toBe("a?[31m changed");
+  });
+
   test("names tools, and nothing that a terminal would obey", () => {
     const tools = [tool("Web\u001b[31mFetch"), tool("A"), tool("B"), tool("C"), tool("D"), ...BASE.tools!];
-    const cause = causeOf(situation({ ...NEXT, tools }, 0))!;
+    const cause = causeOf(situation({ ...NEXT, tools }, 0, { hasToolSearch: true }))!;
     expect(phraseOf(cause)).toBe("tools +5: Web?[31mFetch, A, B, C, …");
     expect(cause.text).toContain("; ENABLE_TOOL_SEARCH=false");
   });

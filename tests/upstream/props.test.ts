@@ -18,6 +18,7 @@ describe("factsOf", () => {
       build: "b10434-abcdef",
       slots: 2,
       context: 131_072,
+      template: PROPS.chat_template,
       strictAlternation: false,
       vision: undefined,
       sleeping: undefined,

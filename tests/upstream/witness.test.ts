@@ -124,3 +124,68 @@ test("a server that sleeps when a request comes has slept", async () => {
   state.sleeping = false;
   expect(await given.witness.testify(before)).toMatchObject({ slept: true });
 });
+
+test("a restart before a request has nothing to do with later ones", async () => {
+  const state = { ...STATE };
+  await using given = serve(state);
+  const before = performance.now();
+  await served(given.witness);
+  state.starts = [1010];
+  const sentAt = performance.now();
+  expect(await given.witness.testify(before, { sentAt })).toMatchObject({ restarted: true });
+  expect(await given.witness.testify(sentAt)).toMatchObject({ restarted: false, isSame: true });
+});
+
+test("a look at a conversation's first request keeps an earlier restart out of its causes", async () => {
+  const state = { ...STATE };
+  await using given = serve(state);
+  await served(given.witness);
+  state.starts = [1010];
+  const sentAt = performance.now();
+  given.witness.sent({ sentAt });
+  given.witness.ended(10);
+  given.witness.look({ sentAt });
+  expect(await given.witness.testify(sentAt)).toMatchObject({ restarted: false, isSame: true });
+});
+
+test.each([["llama-server"], ["llama-swap"]])("after %s each model's server is asked", async (kind) => {
+  const starts: Record<string, number> = { one: 1000, other: 2000 };
+  const asked: string[] = [];
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch(request) {
+      const { pathname, searchParams } = new URL(request.url);
+      asked.push(pathname);
+      const [, inPath] = /^\/upstream\/(\w+)\//.exec(pathname) ?? [];
+      const model = inPath ?? searchParams.get("model") ?? undefined;
+      if (pathname === "/running")
+        return Response.json({ running: [{ model: "one", state: "ready" }, { model: "other" }] });
+      if (!model)
+        return kind === "llama-swap"
+          ? new Response("not found", { status: 404 })
+          : Response.json({ role: "router" });
+      if (pathname.endsWith("/props"))
+        return Response.json({ total_slots: 1, chat_template: "", model_alias: model });
+      return metrics({ starts: [starts[model]!], total: 0, model, build: "b1" }, 0);
+    },
+  });
+  await using _ = { [Symbol.asyncDispose]: () => server.stop(true) };
+  const upstream = new Upstream({ origin: `http://127.0.0.1:${server.port}`, basePath: "" }, { freshMs: 0 });
+  await upstream.facts({ model: "one" });
+  const witness = new Witness(upstream);
+  const before = performance.now();
+  witness.sent({ model: "one" });
+  witness.ended(10, { model: "one" });
+  await witness.testify(before, { model: "one" });
+  expect(await witness.testify(before, { model: "one" })).toMatchObject({
+    restarted: false,
+    hasOneModel: false,
+    isSame: true,
+  });
+  starts.one = 1010;
+  expect(await witness.testify(before, { model: "one" })).toMatchObject({ restarted: true });
+  // llama-swap would load a model that does not run, only to answer.
+  await witness.testify(before, { model: "other" });
+  expect(asked.some((path) => path.startsWith("/upstream/other"))).toBe(false);
+});

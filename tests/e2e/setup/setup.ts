@@ -4,9 +4,14 @@
  */
 import { claudeCode, everyVersion } from "./claude-code.ts";
 import { BUILDS } from "./llama-cpp.ts";
-import { MODEL_KINDS, model } from "./models.ts";
+import { eye, MODEL_KINDS, model } from "./models.ts";
 import { workingServer } from "./working-server.ts";
 
 const clients = everyVersion().then((versions) => Promise.all(versions.map(claudeCode)));
-const [installed] = await Promise.all([clients, ...MODEL_KINDS.map(model), ...BUILDS.map(workingServer)]);
+const [installed] = await Promise.all([
+  clients,
+  ...MODEL_KINDS.map(model),
+  eye(),
+  ...BUILDS.map(workingServer),
+]);
 console.error(`e2e setup: ready with Claude Code ${installed.map((client) => client.version).join(", ")}`);

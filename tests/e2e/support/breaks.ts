@@ -15,6 +15,8 @@ export interface Request {
   readonly tools: readonly object[];
   readonly messages: readonly Message[];
   readonly extra?: object;
+  /** Anthropic's if not given. */
+  readonly api?: "openai" | "responses";
 }
 
 /** What a story can use besides its requests. */
@@ -38,7 +40,7 @@ export interface Break {
   readonly next: (turn: Request, stage: Stage) => Request | Promise<Request>;
   /** Instead of a plain conversation. */
   readonly first?: (name: string) => Request;
-  /** Only with servers that lose what they displace. */
+  /** Only on servers that this can happen on. */
   readonly needs?: "no RAM cache" | "sleep" | "thinking" | "checkpoints" | "another model" | "two servers";
 }
 
@@ -328,6 +330,32 @@ export const BREAKS: readonly Break[] = [
       const loop = withLoop(turn);
       await send(loop);
       return nextTurn(loop);
+    },
+  },
+];
+
+/** What a restart that is over has nothing to do with; on servers that lose what they displace. */
+export const RESTARTED_BREAKS: readonly Break[] = [
+  {
+    title: "another session took the only slot, one turn after the server restarted",
+    expected: ["slot_taken"],
+    async next(turn, { name, server, send }) {
+      await server.restart();
+      const after = nextTurn(turn);
+      await send(after);
+      await send(plainRequest(`${name}x`));
+      return nextTurn(after);
+    },
+  },
+  {
+    title: "another session took the only slot of a server that restarted before the conversation",
+    expected: ["slot_taken"],
+    async next(_, { name, server, send }) {
+      await server.restart();
+      const fresh = plainRequest(`${name}fresh`);
+      await send(fresh);
+      await send(plainRequest(`${name}x`));
+      return nextTurn(fresh);
     },
   },
 ];

@@ -30,6 +30,8 @@ export interface LlamaSettings {
   readonly port?: number;
   /** `--model`. The model of the kind if not given. */
   readonly "model.path"?: string;
+  /** `--mmproj`: what makes the model see images. None if not given. */
+  readonly "mmproj.path"?: string;
   /** `--parallel`, the number of slots. 1 if not given, so that each figure belongs to the request just made. */
   readonly n_parallel?: number;
   /** `--ctx-size`, in tokens; slots share it. 131 072 if not given. */

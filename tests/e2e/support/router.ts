@@ -9,17 +9,32 @@ export interface Router extends TestServer {
   readonly asked: readonly string[];
 }
 
-/** A router with one real server for each model, by the model's name. A request for any other model is answered with 404. */
-export function startRouter(kind: RouterKind, models: Readonly<Record<string, LlamaServer>>): Router {
+/**
+ * A router with one real server for each model, by the model's name. A request for any other model is answered with 404. All models are
+ * loaded, or only the one that was asked for last: each other one starts anew when it is wanted.
+ */
+export function startRouter(
+  kind: RouterKind,
+  models: Readonly<Record<string, LlamaServer>>,
+  loaded: "all" | "one" = "all",
+): Router {
   const asked: string[] = [];
+  let ready = Object.keys(models);
   const server = listen(async (request) => {
     const recorded = await record(request);
     asked.push(`${recorded.method} ${recorded.target}`);
-    const own = kind === "llama-server" ? routerAnswer(recorded) : swapAnswer(recorded, models);
+    const own = kind === "llama-server" ? routerAnswer(recorded) : swapAnswer(recorded, ready);
     if (own) return own;
     const { model, target } = destinationOf(recorded);
     const chosen = models[model];
-    return chosen ? pass(recorded, chosen.origin + target) : Response.json({}, { status: 404 });
+    if (!chosen) return Response.json({}, { status: 404 });
+    if (!ready.includes(model) && recorded.target.includes("autoload=false"))
+      return Response.json({}, { status: 400 });
+    if (loaded === "one") {
+      if (!ready.includes(model)) await chosen.restart();
+      ready = [model];
+    }
+    return pass(recorded, chosen.origin + target);
   });
   return { ...server, asked };
 }
@@ -30,8 +45,8 @@ function routerAnswer({ target }: Recorded): Response | undefined {
   return target === "/props" ? Response.json({ role: "router", model_path: "none" }) : undefined;
 }
 
-function swapAnswer({ target }: Recorded, models: object): Response | undefined {
-  const running = Object.keys(models).map((model) => ({ model, state: "ready" }));
+function swapAnswer({ target }: Recorded, ready: readonly string[]): Response | undefined {
+  const running = ready.map((model) => ({ model, state: "ready" }));
   if (target === "/running") return Response.json({ running });
   return target === "/props" ? new Response("404 page not found", { status: 404 }) : undefined;
 }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { ClaudeCode } from "../setup/claude-code.ts";
 import { type Chat, startChat } from "./chat.ts";
 import { newUser, runSession, type SessionOptions } from "./claude.ts";
@@ -65,6 +66,13 @@ export const projectSwitch: Story = async (options) => {
   await finish("Show them once more", { ...options, user });
 };
 
+/** An MCP server connects during the first tool call, and all tools are sent up front: its tools come with the next request. */
+const lateServer: Story = (options) =>
+  finish("Wait for the tools", withLateServer(options, { ENABLE_TOOL_SEARCH: "false" }));
+
+/** The same with tool search: the next request only names the new tools, and the model loads one of them later. */
+const lateServerSearched: Story = (options) => finish("Wait for the names", withLateServer(options));
+
 /** All stories, by the names used in the tables. */
 export const STORIES: Readonly<Record<string, Story>> = {
   "tool calls": toolCalls,
@@ -74,6 +82,12 @@ export const STORIES: Readonly<Record<string, Story>> = {
   "--continue": continuation,
   ToolSearch: toolSearch,
   "two sessions": twoSessions,
+};
+
+/** More of them, for versions of Claude Code that can start without waiting for MCP servers. */
+export const LATE_STORIES: Readonly<Record<string, Story>> = {
+  "late MCP server": lateServer,
+  "late MCP server, ToolSearch": lateServerSearched,
 };
 
 /** Plays a story with a new user, without a proxy, and returns the requests that Claude Code made. */
@@ -87,6 +101,9 @@ export async function recordStory(story: Story, claude: ClaudeCode): Promise<Rec
 // --- internal ---
 
 const bash = (command: string) => tool("Bash", { command, description: `Run ${command}` });
+
+/** Lets the late MCP server answer, and goes on when the client has its tools. */
+const waitForServer = bash("touch wanted; until [ -e listed ]; do sleep 0.1; done; sleep 1");
 
 /** Every answer except the last contains thinking: many templates render it only while its tool loop runs. */
 const SCENARIO: Scenario = {
@@ -111,7 +128,32 @@ const SCENARIO: Scenario = {
     [thinking("They are here."), bash("cat notes.txt")],
     [text("Nothing to fetch.")],
   ],
+  "Wait for the tools": [
+    [thinking("They come."), waitForServer],
+    [thinking("They are here."), bash("cat notes.txt")],
+    [text("Nothing to lift.")],
+  ],
+  "Wait for the names": [
+    [thinking("They come."), waitForServer],
+    [thinking("They are named."), bash("cat notes.txt")],
+    [thinking("One is enough."), tool("ToolSearch", { query: "select:mcp__late__lift" })],
+    [text("Nothing to lift.")],
+  ],
 };
+
+/**
+ * Without a terminal Claude Code waits for its MCP servers before the first request, unless this variable limits it (2.1.274 or later). In a
+ * terminal it does not wait.
+ */
+function withLateServer(options: SessionOptions, env: Record<string, string> = {}): SessionOptions {
+  const script = join(import.meta.dir, "late-mcp-server.ts");
+  const late = { command: process.execPath, args: [script, options.user.project] };
+  return {
+    ...options,
+    env: { CLAUDE_CODE_MCP_STARTUP_WAIT_MS: "0", ...env },
+    args: ["--mcp-config", JSON.stringify({ mcpServers: { late } })],
+  };
+}
 
 function task(prompt: string) {
   return { subagent_type: "general-purpose", description: "Do a part", prompt };
