@@ -4,11 +4,11 @@ import { claudeCode, newestVersion } from "./setup/claude-code.ts";
 import { startProxy } from "./support/proxy.ts";
 import { isInference, listen, type Recorded, record } from "./support/recording.ts";
 import { resend } from "./support/replay.ts";
-import { recordStory, STORIES } from "./support/stories.ts";
+import { knownTool, recordStory, STORIES } from "./support/stories.ts";
 
 const claude = await claudeCode(await newestVersion());
 
-for (const [name, story] of Object.entries(STORIES)) {
+for (const [name, story] of Object.entries({ ...STORIES, "ToolSearch for a known tool": knownTool })) {
   test(`${name}: a proxy that has just started forwards what one forwards that has seen the whole conversation`, async () => {
     const sent = await recordStory(story, claude);
     const received: string[] = [];

@@ -108,7 +108,7 @@ const MORE = [
   { role: "assistant", content: "Done." },
   { role: "user", content: "More" },
   call("t4", "ToolSearch"),
-  { role: "user", content: [result("t4", references("Monitor", "WebFetch"))] },
+  { role: "user", content: [result("t4", references("Bash", "Monitor", "WebFetch"))] },
 ];
 
 /** The turn that is last is a list of blocks, and a plain text from then on. */
@@ -137,7 +137,10 @@ function bodyOf(tools: readonly string[], messages: readonly object[]): string {
         "You are Claude Code.\n\n# Memory\n\nNotes are in `/home/u/.claude/projects/-w-demo/memory/`.\n\nBye.",
       ),
     ],
-    tools: tools.map((name) => ({ name, description: `The tool ${name}`, input_schema: {} })),
+    tools: tools.map((name) => ({
+      ...{ name, description: `The tool ${name}`, input_schema: {} },
+      ...(!BASE.includes(name) && name !== "Late" && { defer_loading: true }),
+    })),
     stream: true,
   });
 }

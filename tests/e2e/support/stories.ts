@@ -39,6 +39,9 @@ const continuation: Story = async (options) => {
 /** The model loads two tools in the middle of the session. */
 export const toolSearch: Story = (options) => finish("Fetch a page", options);
 
+/** The model asks for a tool that is there from the start, and for one that is not. */
+export const knownTool: Story = (options) => finish("Fetch another page", options);
+
 /** The same number of requests, with all tools loaded from the start. */
 export const toolsUpFront: Story = (options) =>
   finish("Count the notes", { ...options, env: { ENABLE_TOOL_SEARCH: "false" } });
@@ -109,6 +112,11 @@ const SCENARIO: Scenario = {
   "Fetch a page": [
     [thinking("I need tools."), tool("ToolSearch", { query: "select:WebFetch,NotebookEdit" })],
     [thinking("They are here."), bash("cat notes.txt")],
+    [text("Nothing to fetch.")],
+  ],
+  "Fetch another page": [
+    [thinking("I need tools."), tool("ToolSearch", { query: "select:Bash,WebFetch" })],
+    [thinking("One more."), tool("ToolSearch", { query: "select:Read,Monitor" })],
     [text("Nothing to fetch.")],
   ],
 };
