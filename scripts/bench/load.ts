@@ -61,11 +61,13 @@ async function measure(conversations: number, loadSeconds: number): Promise<void
   const since = performance.now();
   const sampler = setInterval(() => samples.push(sampleOf(proxy, since)), 1_000);
   const cpuBefore = cpuMs(proxy.child.pid);
+  const waitedBefore = waitedMs(proxy.child.pid);
   const [direct, proxied] = await Promise.all([
     stream(upstream.origin, BESIDE, loadSeconds),
     stream(proxy.origin, conversations, loadSeconds),
   ]);
   const cpu = cpuMs(proxy.child.pid) - cpuBefore;
+  const waited = waitedMs(proxy.child.pid) - waitedBefore;
   clearInterval(sampler);
   const runs: [string, Seen][] = [
     ["direct, 1", direct1],
@@ -84,6 +86,7 @@ async function measure(conversations: number, loadSeconds: number): Promise<void
   console.log(
     `cpu       ${((cpu * 1_000) / proxied.chunks).toFixed(0)} µs per chunk, requests included; ${(cpu / loadSeconds / 10).toFixed(0)} % of one core`,
   );
+  console.log(`waited    ${(waited / loadSeconds / 10).toFixed(1)} % of the time for a free core`);
   console.log(`resident  ${memoryOf(samples)}`);
   const errors = runs.flatMap(([, seen]) => seen.errors);
   console.log(`errors    ${errors.length}`);
@@ -185,6 +188,11 @@ async function startProxy(upstream: string): Promise<Part> {
 function cpuMs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
   return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+/** How long the main thread could have run, but no core was free (https://docs.kernel.org/scheduler/sched-stats.html: nanoseconds). */
+function waitedMs(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / 1e6;
 }
 
 function sampleOf({ child }: Part, since: number): Sample {

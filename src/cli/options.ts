@@ -203,6 +203,12 @@ export function readUpstream(value: string): Address {
   return { origin: url.origin, basePath: url.pathname.replace(/\/+$/, "") };
 }
 
+/** Reads `--replica-header`. Throws a `UsageError`. */
+export function readHeaderName(value: string): string {
+  if (/^[\w!#$%&'*+.^`|~-]+$/.test(value)) return value;
+  throw new UsageError(`--replica-header ${show(value)}: must be the name of a header`);
+}
+
 // --- internal ---
 
 /** Accepts bare names and addresses only; an IPv6 address may have brackets. */
@@ -219,11 +225,6 @@ function readAllowedHost(value: string): string {
     .replace(/^\[(.*)\]$/, "$1");
   if (isIP(name) !== 0 || /^[a-z0-9._-]+$/.test(name)) return name;
   throw new UsageError(`--allow-host ${show(value)}: must be a host name or address without scheme and port`);
-}
-
-function readHeaderName(value: string): string {
-  if (/^[\w!#$%&'*+.^`|~-]+$/.test(value)) return value;
-  throw new UsageError(`--replica-header ${show(value)}: must be the name of a header`);
 }
 
 function readChoice(

@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import type { Finding } from "../../src/cli/doctor/finding.ts";
 import type { ModelKind } from "./setup/models.ts";
+import { startBalancer } from "./support/balancer.ts";
 import { startChild, within } from "./support/child.ts";
 import { newUser } from "./support/claude.ts";
 import { type LlamaServer, type LlamaSettings, startLlamaServer } from "./support/llama-server.ts";
@@ -158,6 +159,37 @@ test(
   async () => {
     const { problems } = await doctor(await server("hybrid", "Qwen3-Coder.jinja"));
     expect(problems).toEqual([]);
+  },
+  LONGEST_MS,
+);
+
+test(
+  "two servers after a balancer are told apart where it names them, else taken for equal",
+  async () => {
+    const start = () => server("dense", "Qwen3-Coder.jinja");
+    const origins = await Promise.all([start(), start()]);
+    for (const [kind, line] of [
+      ["haproxy", "http-response set-header x-served-by %s"],
+      ["nginx", "add_header x-served-by $upstream_addr always;"],
+    ] as const) {
+      await using balancer = await startBalancer({ kind, servers: origins, slots: 1 });
+      const seen = async (...flags: string[]) => {
+        const { code, report } = await doctor(balancer.origin, flags);
+        const find = (id: string) => report.findings.find((finding) => finding.id === id);
+        return { code, replicas: find("server.replicas"), selfTest: find("self-test.run")?.seen };
+      };
+      const named = await seen();
+      expect([named.code, named.replicas?.status]).toEqual([0, "ok"]);
+      expect(named.replicas?.seen).toContain("each is asked for its own facts");
+      expect(named.selfTest).toContain("several servers answer");
+      // The same balancer for a user who expects the names elsewhere.
+      const unnamed = await seen("--replica-header", "x-other");
+      expect([unnamed.code, unnamed.replicas?.status]).toEqual([0, "note"]);
+      expect(unnamed.replicas?.seen).toContain("several servers answer");
+      expect(unnamed.replicas?.seen).toContain("taken for equal");
+      expect(unnamed.replicas?.advice).toContain(line);
+      console.log(`${kind}: ${named.replicas?.seen}\n${kind}: ${unnamed.replicas?.seen}`);
+    }
   },
   LONGEST_MS,
 );

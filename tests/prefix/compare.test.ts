@@ -135,3 +135,21 @@ property("what is shared is at most what both have, and new bytes are at most al
   expect(Math.max(shared.toolsFirst, shared.systemFirst)).toBeLessThanOrEqual(most);
   expect(newBytes).toBeLessThanOrEqual(after.bytes + 64 * 6);
 });
+
+test("a comparison keeps no earlier request in memory", async () => {
+  const earlier: WeakRef<object>[] = [];
+  let before = outlined(BASE);
+  for (let turn = 0; turn < 200; turn++) {
+    const after = outlined({ ...BASE, messages: [...BASE.messages!, user(`${turn}`)] });
+    compare(before, after);
+    earlier.push(new WeakRef(before));
+    before = after;
+  }
+  // A WeakRef keeps its object to the end of the current job.
+  await Bun.sleep(1);
+  Bun.gc(true);
+  // The collector takes what looks like an address on the stack for one, so that a few may stay.
+  const kept = earlier.filter((outline) => outline.deref() !== undefined).length;
+  expect(compare(before, before).newBytes).toBe(0);
+  expect(kept).toBeLessThan(20);
+});

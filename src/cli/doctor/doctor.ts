@@ -18,7 +18,7 @@ import { formatTable } from "./self-test/table.ts";
 /** Finds out what keeps the cache from being used. Resolves to 0 when nothing is a problem, else to 1, and to 130 after Ctrl-C. Writes findings to stdout. */
 export async function doctor(options: DoctorOptions, output: Output): Promise<number> {
   const headers = credentialsOf();
-  const observed = await observe(options.upstream, options.port, headers);
+  const observed = await observe(options, headers);
   const checked = check(observed);
   print(checked, options);
   const tested = await testCache(options, observed, headers, output);
@@ -53,13 +53,15 @@ async function testCache(
   headers: Headers,
   output: Output,
 ): Promise<SelfTest | Finding | undefined> {
-  const { slots, facts, models } = observed;
+  const { slots, facts, models, replicas } = observed;
   if (!options.selfTest || observed.cause !== undefined || observed.status === 401 || observed.status === 503)
     return undefined;
   if (observed.isRouter)
     return skipped("it could make the router load a model", "pass the address of the model's own server");
   if (observed.proxyAsUpstream)
     return skipped("another cache-proxy answers", "pass the server's own address");
+  if (replicas && Math.max(replicas.names.length, replicas.processes) > 1)
+    return skipped("several servers answer, and it measures one", "pass the address of one of them");
   if (!facts) return skipped("the server does not say what it is", "pass llama-server's own address");
   if (slots && slots.busy > 0)
     return skipped("the server is busy with a request", "run doctor again when it is idle");

@@ -7,10 +7,15 @@ import { version } from "../options.ts";
 import { modelsIn } from "../run/await-upstream.ts";
 import { settingsEnv, versionOf } from "../run/claude-code.ts";
 import type { ClientSeen, Observed, ProbedAddress, SlotsSeen } from "./observed.ts";
+import type { DoctorOptions } from "./options.ts";
+import { probeReplicas } from "./replicas.ts";
 import { probeTemplate } from "./template-probe.ts";
 
 /** Asks the server, the client and the proxy's usual port. Evaluates nothing and changes nothing; never rejects. */
-export async function observe(upstream: Address, proxyPort: number, headers: Headers): Promise<Observed> {
+export async function observe(
+  { upstream, port: proxyPort, replicaHeader }: DoctorOptions,
+  headers: Headers,
+): Promise<Observed> {
   const [addresses, client, port, props] = await Promise.all([
     probeAddresses(upstream),
     observeClient(),
@@ -20,7 +25,7 @@ export async function observe(upstream: Address, proxyPort: number, headers: Hea
   const known = { url: urlOf(upstream), addresses, client, port, version, hasKey: [...headers].length > 0 };
   const unknown = { isRouter: false, models: [], endpoints: {} };
   if ("cause" in props) return { ...known, ...unknown, cause: props.cause };
-  return { ...known, ...(await observeServer(upstream, props, headers)) };
+  return { ...known, ...(await observeServer(upstream, props, headers, replicaHeader)) };
 }
 
 /** What the slots hold; `undefined` where the server does not say. */
@@ -33,15 +38,21 @@ export async function observeSlots(upstream: Address, headers: Headers): Promise
 
 type Server = Omit<Observed, "url" | "addresses" | "client" | "port" | "version" | "hasKey">;
 
-async function observeServer(upstream: Address, props: Asked, headers: Headers): Promise<Server> {
+async function observeServer(
+  upstream: Address,
+  props: Asked,
+  headers: Headers,
+  replicaHeader: string,
+): Promise<Server> {
   const facts = factsOf(props.json);
   const path = (name: string) => askOrCause(upstream, name, headers);
-  const [models, slots, metrics, proxyAsUpstream, template] = await Promise.all([
+  const [models, slots, metrics, proxyAsUpstream, template, replicas] = await Promise.all([
     path("/v1/models"),
     path("/slots"),
     path("/metrics"),
     runningProxy(upstream),
     facts && probeTemplate(upstream, headers),
+    facts || isRouter(props.json) ? probeReplicas(upstream, headers, replicaHeader) : undefined,
   ]);
   const list = "json" in models ? models.json : undefined;
   return {
@@ -58,6 +69,7 @@ async function observeServer(upstream: Address, props: Asked, headers: Headers):
       metrics: "status" in metrics ? metrics.status : undefined,
     },
     template,
+    replicas,
   };
 }
 

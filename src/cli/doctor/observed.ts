@@ -25,6 +25,7 @@ export interface Observed {
   /** The statuses of `/slots` and `/metrics`. */
   readonly endpoints: { readonly slots?: number | undefined; readonly metrics?: number | undefined };
   readonly template?: TemplateSeen | undefined;
+  readonly replicas?: ReplicasSeen | undefined;
   readonly client: ClientSeen;
   /** What is at the proxy's usual port. */
   readonly port: {
@@ -50,6 +51,20 @@ export interface SlotsSeen {
   readonly total: number;
   /** Whether the server shows how far a prefill is; older builds do not. */
   readonly showsFigures: boolean;
+}
+
+/** What the answers for several conversations show about a balancer in front of the servers. */
+export interface ReplicasSeen {
+  /** The servers as the balancer names them. */
+  readonly names: readonly string[];
+  /** The header in which it does so. */
+  readonly header: string;
+  /** The program that answers for the server, such as `nginx`, where it says so. */
+  readonly gateway?: string | undefined;
+  /** Servers that their start times, `/props` or task ids tell apart: 1 is also what is seen where they show nothing. */
+  readonly processes: number;
+  /** How many different `/props` they have. */
+  readonly kinds: number;
 }
 
 /** What became of probes that the template was given; "refused" is an error. */

@@ -13,7 +13,9 @@ import { loadedTools, REFERENCES_SHAPE } from "./tool-references.ts";
 export const toolOrder: Pass = {
   title: "tools",
   applies: ({ tools }, api) => tools === "stable" && api === "anthropic",
-  needs: { members: { tools: { each: { members: { name: {} } } }, messages: REFERENCES_SHAPE } },
+  needs: {
+    members: { tools: { each: { members: { name: {}, defer_loading: {} } } }, messages: REFERENCES_SHAPE },
+  },
   run: (document, context) => orderTools(document, context.toolOrder ?? []),
 };
 
@@ -24,7 +26,7 @@ function orderTools(document: Document, known: readonly string[]): Findings {
   const places = root.members.tools?.kind === "array" ? root.members.tools.items : undefined;
   const definitions = places && byName(bytes, places);
   if (!places || !definitions) return NO_FINDINGS;
-  const order = orderOf([...definitions.keys()], known, document);
+  const order = orderOf(definitions, known, document);
   const moves = order.flatMap((name, index) => {
     const [definition, place] = [definitions.get(name)!, places[index]!];
     return definition === place ? [] : [{ name, edit: replacement(place, [definition]) }];
@@ -36,17 +38,39 @@ function orderTools(document: Document, known: readonly string[]): Findings {
   };
 }
 
-function orderOf(names: readonly string[], known: readonly string[], document: Document): string[] {
-  const offered = new Set(names);
+function orderOf(
+  definitions: ReadonlyMap<string, ObjectValue>,
+  known: readonly string[],
+  document: Document,
+): string[] {
   const isKnown = new Set(known);
-  const added = names.filter((name) => !isKnown.has(name));
+  const added = [...definitions.keys()].filter((name) => !isKnown.has(name));
   // A conversation's later requests rarely bring new tools: then the history need not be walked.
-  const loaded = added.length > 0 ? loadedTools(document) : new Set<string>();
+  const named = added.length > 0 ? loadedTools(document) : new Set<string>();
+  const isLoaded = loadedAmong(definitions, document.bytes);
+  const loaded = [...named].filter((name) => !isKnown.has(name) && isLoaded(name));
+  const isLast = new Set(loaded);
   return [
-    ...known.filter((name) => offered.has(name)),
-    ...added.filter((name) => !loaded.has(name)),
-    ...[...loaded].filter((name) => offered.has(name) && !isKnown.has(name)),
+    ...known.filter((name) => definitions.has(name)),
+    ...added.filter((name) => !isLast.has(name)),
+    ...loaded,
   ];
+}
+
+/**
+ * Which of the offered tools can have been loaded later. The model may also ask for a tool that was there from the start. Where
+ * the client marks tools with `defer_loading`, only those were loaded.
+ * https://docs.claude.com/en/docs/agents-and-tools/tool-use/tool-search-tool
+ */
+function loadedAmong(
+  definitions: ReadonlyMap<string, ObjectValue>,
+  bytes: Buffer,
+): (name: string) => boolean {
+  const isDeferred = ({ members: { defer_loading: mark } }: ObjectValue) =>
+    mark?.kind === "atom" && bytes[mark.start] === 0x74; /* t of true */
+  const deferred = [...definitions].filter(([, tool]) => isDeferred(tool)).map(([name]) => name);
+  const candidates = deferred.length > 0 ? new Set(deferred) : definitions;
+  return (name) => candidates.has(name);
 }
 
 /** `undefined` if a tool has no name or the name of another tool. */

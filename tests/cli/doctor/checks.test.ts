@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { check } from "../../../src/cli/doctor/checks.ts";
-import type { Observed, TemplateSeen } from "../../../src/cli/doctor/observed.ts";
+import type { Observed, ReplicasSeen, TemplateSeen } from "../../../src/cli/doctor/observed.ts";
 
 const URL = "http://localhost:8080";
 const TEMPLATE: TemplateSeen = {
@@ -9,6 +9,7 @@ const TEMPLATE: TemplateSeen = {
   tools: "shown",
   earlierThinking: "kept",
 };
+const ONE_SERVER: ReplicasSeen = { names: [], header: "x-served-by", processes: 1, kinds: 1 };
 const GOOD: Observed = {
   url: URL,
   addresses: [{ address: "127.0.0.1", family: 4, isOpen: true }],
@@ -20,6 +21,7 @@ const GOOD: Observed = {
   slots: { total: 2, held: 0, busy: 0, showsFigures: true },
   endpoints: { slots: 200, metrics: 200 },
   template: TEMPLATE,
+  replicas: ONE_SERVER,
   client: {
     version: "2.1.332",
     env: { ENABLE_TOOL_SEARCH: "false", CLAUDE_CODE_MAX_CONTEXT_TOKENS: "131072" },
@@ -29,6 +31,7 @@ const GOOD: Observed = {
 };
 const facts = (change: object) => ({ facts: { ...GOOD.facts!, ...change } });
 const template = (change: Partial<TemplateSeen>) => ({ template: { ...TEMPLATE, ...change } });
+const replicas = (change: Partial<ReplicasSeen>) => ({ replicas: { ...ONE_SERVER, ...change } });
 const env = (change: Record<string, string | undefined>) => ({
   client: { ...GOOD.client, env: { ...GOOD.client.env, ...change } },
 });
@@ -110,6 +113,34 @@ describe("what differs from it is found", () => {
     ],
     ["no /slots", { endpoints: { slots: 501, metrics: 200 } }, "server.slots", "note", "--no-slots"],
     ["no /metrics", { endpoints: { slots: 200, metrics: 501 } }, "server.metrics", "note", "--metrics"],
+    [
+      "a balancer that leaves no trace",
+      replicas({ processes: 2 }),
+      "server.replicas",
+      "note",
+      "`http-response set-header x-served-by %s` in HAProxy",
+    ],
+    [
+      "a balancer that names all its servers alike",
+      replicas({ processes: 2, names: ["llama"] }),
+      "server.replicas",
+      "note",
+      "--replica-header",
+    ],
+    [
+      "nginx, perhaps with several servers",
+      replicas({ gateway: "nginx" }),
+      "server.replicas",
+      "note",
+      "`add_header x-served-by $upstream_addr always;`",
+    ],
+    [
+      "Caddy, with several servers",
+      replicas({ gateway: "caddy", processes: 2 }),
+      "server.replicas",
+      "note",
+      "`header_down x-served-by {http.reverse_proxy.upstream.hostport}`",
+    ],
     ["no client", { client: { env: GOOD.client.env } }, "client.version", "note", ""],
     [
       "tool search",
@@ -170,8 +201,30 @@ test("system turns that the template refuses are no problem where the proxy fold
   expect(findings.find(({ id }) => id === "template.system-turns")).toMatchObject({ status: "ok" });
 });
 
+describe("servers after a balancer", () => {
+  const found = (change: Partial<ReplicasSeen>) =>
+    check({ ...GOOD, ...replicas(change) }).find(({ id }) => id === "server.replicas");
+
+  test("are no problem where it names them: each is asked for its own facts", () => {
+    const named = found({ names: ["llama1", "llama2"], processes: 2 });
+    expect(named?.status).toBe("ok");
+    expect(named?.seen).toContain("(llama1, llama2): each is asked for its own facts");
+    expect(named?.seen).not.toContain("different");
+  });
+
+  test("are taken for equal where it does not, and doctor says whether they are", () => {
+    expect(found({ processes: 2 })?.seen).toContain("taken for equal");
+    expect(found({ processes: 2 })?.seen).not.toContain("different");
+    expect(found({ processes: 2, kinds: 2 })?.seen).toContain("2 different models, builds or templates");
+  });
+});
+
 test("every finding is one line, whatever a server says", () => {
   const nasty = "\x1b[2J\nmodel".repeat(30);
-  const findings = check({ ...GOOD, ...facts({ model: nasty, build: nasty }) });
+  const findings = check({
+    ...GOOD,
+    ...facts({ model: nasty, build: nasty }),
+    ...replicas({ gateway: nasty, names: [nasty] }),
+  });
   for (const { seen, advice } of findings) expect(`${seen}${advice ?? ""}`).not.toMatch(/\p{Cc}/u);
 });

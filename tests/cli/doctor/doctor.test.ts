@@ -111,6 +111,61 @@ test("--json prints one object with the same findings", async () => {
   expect([...text.matchAll(/^(?:ok|note|problem) +(\S+)/gm)].map(([, id]) => id)).toEqual(ids);
 });
 
+describe("several servers", () => {
+  /** Takes two servers in turn, which differ in one answer only. */
+  function balancer(
+    differing: string,
+    answers: readonly [Response, Response],
+    names?: readonly string[],
+  ): string {
+    let count = 0;
+    const own = llamaServer();
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch(request) {
+        const { pathname } = new URL(request.url);
+        const at = count++ % 2;
+        const answer = pathname === differing ? answers[at]!.clone() : await fetch(own + pathname, request);
+        const headers = new Headers(answer.headers);
+        for (const name of ["content-encoding", "content-length"]) headers.delete(name);
+        if (names) headers.set("x-backend", names[at]!);
+        return new Response(answer.body, { status: answer.status, headers });
+      },
+    });
+    stops.push(() => server.stop(true));
+    return server.url.origin;
+  }
+
+  const started = (at: string) => new Response("", { headers: { "process-start-time-unix": at } });
+  const props = (model_alias: string) => Response.json({ ...propsOf(131_072), model_alias });
+  const slots = (id_task: number) => Response.json([{ id: 0, is_processing: false, id_task }]);
+
+  test.each([
+    ["/metrics", started("1"), started("2")],
+    ["/props", props("tiny"), props("small")],
+    ["/slots", slots(7), slots(3)],
+  ])("are seen in their answers to %s, and not measured", async (path, one, other) => {
+    const { code, out } = await doctor("--json", "--upstream", balancer(path, [one, other]));
+    const findings = findingsIn(out);
+    expect(findings.find(({ id }) => id === "server.replicas")).toMatchObject({
+      status: "note",
+      seen: expect.stringContaining("several servers answer"),
+    });
+    expect(findings.at(-1)).toMatchObject({ id: "self-test.run", status: "note" });
+    expect(code).toBe(0);
+  });
+
+  test("are told apart where --replica-header names them", async () => {
+    const upstream = balancer("/metrics", [started("1"), started("2")], ["llama1", "llama2"]);
+    const { out } = await doctor("--json", "--replica-header", "X-Backend", "--upstream", upstream);
+    expect(findingsIn(out).find(({ id }) => id === "server.replicas")).toMatchObject({
+      status: "ok",
+      seen: expect.stringMatching(/llama1, llama2|llama2, llama1/),
+    });
+  });
+});
+
 test("the self-test says what it evaluates before it starts, and shows both ways side by side", async () => {
   const { out, err } = await doctor("--upstream", llamaServer());
   expect(err).toContain("evaluates at most about 37 000 prompt tokens");

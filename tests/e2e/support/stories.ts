@@ -40,6 +40,9 @@ const continuation: Story = async (options) => {
 /** The model loads two tools in the middle of the session. */
 export const toolSearch: Story = (options) => finish("Fetch a page", options);
 
+/** The model asks for a tool that is there from the start, and for one that is not. */
+export const knownTool: Story = (options) => finish("Fetch another page", options);
+
 /** The same number of requests, with all tools loaded from the start. */
 export const toolsUpFront: Story = (options) =>
   finish("Count the notes", { ...options, env: { ENABLE_TOOL_SEARCH: "false" } });
@@ -138,6 +141,11 @@ const SCENARIO: Scenario = {
     [thinking("They are named."), bash("cat notes.txt")],
     [thinking("One is enough."), tool("ToolSearch", { query: "select:mcp__late__lift" })],
     [text("Nothing to lift.")],
+  ],
+  "Fetch another page": [
+    [thinking("I need tools."), tool("ToolSearch", { query: "select:Bash,WebFetch" })],
+    [thinking("One more."), tool("ToolSearch", { query: "select:Read,Monitor" })],
+    [text("Nothing to fetch.")],
   ],
 };
 

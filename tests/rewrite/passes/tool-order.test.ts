@@ -110,6 +110,18 @@ describe("tools that the history names as loaded come last, in its order", () =>
     expect(orderIn([results("Gone")], toolOrder)).toEqual(NAMES);
   });
 
+  test("only those that the client marks as deferred, if it marks any", () => {
+    const tools = NAMES.map((name) => ({ name, ...(name === "WebFetch" && { defer_loading: true }) }));
+    const body = JSON.stringify({ tools, messages: [results("Bash", "WebFetch", "Agent")] });
+    expect(namesIn(rewriteChecked(body, FOLD).body)).toEqual([
+      ...["Agent", "Bash", "NotebookEdit", "Read", "ToolSearch", "Write", "WebFetch"],
+    ]);
+    const others = body.replace("true", "false");
+    expect(namesIn(rewriteChecked(others, FOLD).body)).toEqual([
+      ...["NotebookEdit", "Read", "ToolSearch", "Write", "Bash", "WebFetch", "Agent"],
+    ]);
+  });
+
   test("as if the proxy had seen all requests of the session", () => {
     const [first, second] = [results("WebFetch", "NotebookEdit"), results("Monitor")];
     const all = ["Agent", "Bash", "Monitor", "NotebookEdit", "Read", "ToolSearch", "WebFetch", "Write"];
