@@ -1,6 +1,6 @@
 /** Real sessions of Claude Code: only what costs the cache has a cause, and each such request has the right one. */
 import { afterAll, expect, test } from "bun:test";
-import { type ClaudeCode, claudeCode } from "./setup/claude-code.ts";
+import { claudeCode } from "./setup/claude-code.ts";
 import type { ModelKind } from "./setup/models.ts";
 import { lastCause } from "./support/causes.ts";
 import { type LlamaServer, startLlamaServer } from "./support/llama-server.ts";
@@ -8,14 +8,7 @@ import { startProxy } from "./support/proxy.ts";
 import type { Recorded } from "./support/recording.ts";
 import { replay } from "./support/replay.ts";
 import { type Step, stepsOf } from "./support/steps.ts";
-import {
-  LATE_STORIES,
-  modelSwitch,
-  projectSwitch,
-  recordStory,
-  STORIES,
-  type Story,
-} from "./support/stories.ts";
+import { LATE_STORIES, modelSwitch, projectSwitch, recordStory, STORIES } from "./support/stories.ts";
 import { type Cell, table } from "./support/table.ts";
 
 const CASES: readonly { kind: ModelKind; template: string }[] = [
@@ -52,7 +45,7 @@ for (const { kind, template } of CASES) {
     await using server = await startLlamaServer(kind, `${template}.jinja`);
     const wrong: string[] = [];
     for (const [name, story] of Object.entries({ ...STORIES, ...LATE_STORIES })) {
-      const requests = await recorded(story, claude);
+      const requests = await recordStory(story, claude);
       wrong.push(
         ...(await explain(`${template}, ${kind}`, name, requests, server, expectedOf(requests, name))),
       );
@@ -65,7 +58,7 @@ test(`Claude Code ${newest.version} whose MCP server connects late`, async () =>
   await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja");
   const wrong: string[] = [];
   for (const [name, story] of Object.entries(LATE_STORIES)) {
-    const requests = await recorded(story, newest);
+    const requests = await recordStory(story, newest);
     // The server was late, or this shows nothing.
     expect(Buffer.from(requests[0]!.body).toString()).not.toContain("mcp__late__lift");
     expect(Buffer.from(requests.at(-1)!.body).toString()).toContain("mcp__late__lift");
@@ -78,10 +71,10 @@ test("Claude Code 2.1.330 on another model, and in another project", async () =>
   await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja");
   const where = "Qwen3-Coder, dense";
   // llama-server has one model, whatever its name: the prompt is the same, so that nothing is lost and nothing has to be explained.
-  const switched = await recorded(modelSwitch, claude);
+  const switched = await recordStory(modelSwitch, claude);
   const once = switched.map((_, index) => (index === 0 ? ["first_request"] : NONE));
   expect(await explain(where, "another model", switched, server, once)).toEqual([]);
-  const moved = await recorded(projectSwitch, claude);
+  const moved = await recordStory(projectSwitch, claude);
   const cold = stepsOf(moved).map(({ kind }) => (kind === "first" ? COLD : NONE));
   expect(await explain(where, "another project", moved, server, cold)).toEqual([]);
 }, 300_000);
@@ -102,17 +95,6 @@ afterAll(() => {
 });
 
 // --- internal ---
-
-const recordings = new Map<Story, Map<ClaudeCode, Promise<Recorded[]>>>();
-
-/** Each story is played once per version. */
-function recorded(story: Story, client: ClaudeCode): Promise<Recorded[]> {
-  const own = recordings.get(story) ?? new Map<ClaudeCode, Promise<Recorded[]>>();
-  recordings.set(story, own);
-  const recording = own.get(client) ?? recordStory(story, client);
-  own.set(client, recording);
-  return recording;
-}
 
 function expectedOf(requests: readonly Recorded[], story: string): Expected[] {
   return stepsOf(requests).map(({ kind }, index) =>

@@ -17,7 +17,7 @@ const CHOSEN = ["subagent", "/compact", "--continue", "two sessions"];
 const TOKENS = 8;
 
 const claude = await claudeCode("2.1.330");
-const sessions: Recorded[][] = [];
+const sessions: (readonly Recorded[])[] = [];
 for (const name of CHOSEN) sessions.push(await recordStory(STORIES[name]!, claude));
 
 await using server = await startLlamaServer("dense", "Qwen3-Coder.jinja");

@@ -32,7 +32,7 @@ const CASES: readonly Case[] = [
 
 /** An older client sends the same kinds of turns, so that one template of each kind is enough. */
 const FOR_OLDER: readonly Case[] = CASES.filter(
-  ({ kind, keepsThinking }) => kind !== "dense" || keepsThinking === true,
+  ({ kind, keepsThinking }) => kind === "hybrid" || keepsThinking === true,
 );
 
 const comparisons: Comparison[] = [];

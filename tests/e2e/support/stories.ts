@@ -93,15 +93,25 @@ export const LATE_STORIES: Readonly<Record<string, Story>> = {
   "late MCP server, ToolSearch": lateServerSearched,
 };
 
-/** Plays a story with a new user, without a proxy, and returns the requests that Claude Code made. */
-export async function recordStory(story: Story, claude: ClaudeCode): Promise<Recorded[]> {
+/** Plays a story with a new user, without a proxy, and returns the requests that Claude Code made. A version plays each story once. */
+export async function recordStory(story: Story, claude: ClaudeCode): Promise<readonly Recorded[]> {
+  const own = RECORDINGS.get(story) ?? new Map<string, Promise<readonly Recorded[]>>();
+  RECORDINGS.set(story, own);
+  const recording = own.get(claude.version) ?? play(story, claude);
+  own.set(claude.version, recording);
+  return await recording;
+}
+
+// --- internal ---
+
+const RECORDINGS = new Map<Story, Map<string, Promise<readonly Recorded[]>>>();
+
+async function play(story: Story, claude: ClaudeCode): Promise<readonly Recorded[]> {
   await using upstream = startScriptedUpstream(SCENARIO);
   using user = newUser();
   await story({ claude, user, baseUrl: upstream.origin });
   return upstream.requests.filter(isInference);
 }
-
-// --- internal ---
 
 const bash = (command: string) => tool("Bash", { command, description: `Run ${command}` });
 
