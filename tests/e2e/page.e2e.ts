@@ -81,7 +81,7 @@ test(
     await using proxy = await startProxy(server.origin);
     await using page = await open(proxy);
     await ask(proxy, { session: ANNA, words: "Anna." });
-    const long = ask(proxy, { session: ANNA, words: `Anna. ${WORDS.repeat(12)}` });
+    const long = ask(proxy, { session: ANNA, words: `Anna. ${WORDS.repeat(7)}` });
     await page.tab.waitForSelector("#now .waiting:has-text('prefill')", { timeout: 60_000 });
     expect(await page.tab.textContent("#now .what")).toMatch(/^prefill [\d ]+ .*tokens/);
     await page.tab.waitForSelector("#now .what:has-text('tokens/s')", { timeout: 60_000 });

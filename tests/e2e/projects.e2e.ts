@@ -49,8 +49,18 @@ describe.each(["2.1.177", "2.1.330", "2.1.332"])("Claude Code %s", (version) => 
 
 // --- internal ---
 
+const recordings = new Map<string, Promise<[Sessions, Sessions]>>();
+
+/** Each version plays the sessions once per mode. */
+function recorded(version: string, mode: Mode): Promise<[Sessions, Sessions]> {
+  const key = `${version} ${mode}`;
+  const recording = recordings.get(key) ?? claudeCode(version).then((claude) => recordProjects(claude, mode));
+  recordings.set(key, recording);
+  return recording;
+}
+
 async function expectWarm(version: string, mode: Mode, template: string, kind: ModelKind): Promise<void> {
-  const [one, other] = await recordProjects(await claudeCode(version), mode);
+  const [one, other] = await recorded(version, mode);
   await using server = await startLlamaServer(kind, template);
   const raw = IS_WHOLE ? await measure(server, [one, other], server.origin) : undefined;
   await using proxy = await startProxy(server.origin);

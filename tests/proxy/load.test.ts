@@ -4,7 +4,7 @@ import { join } from "node:path";
 const BENCH = join(import.meta.dir, "../../scripts/bench/load.ts");
 
 test("conversations that stream at once all get every event", async () => {
-  const child = Bun.spawn([process.execPath, BENCH, "50", "3"], { stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn([process.execPath, BENCH, "50", "2", "20"], { stdout: "pipe", stderr: "pipe" });
   const output = await new Response(child.stdout).text();
   expect(await child.exited).toBe(0);
   expect(output).toMatch(/^errors +0$/m);
