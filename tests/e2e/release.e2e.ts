@@ -9,7 +9,7 @@ import { copyCheckout, run, type Scratch } from "../release/scratch.ts";
 import { startChild, within } from "./support/child.ts";
 
 /** Releases the same commit from two folders, for this machine and for macOS on arm64. */
-setDefaultTimeout(60_000);
+setDefaultTimeout(300_000);
 
 const VERSION = (await Bun.file(join(import.meta.dir, "../../package.json")).json()).version as string;
 const HOST = `cache-proxy-${VERSION}-${hostTarget().name}`;
@@ -93,10 +93,13 @@ describe("the binary", () => {
   const binary = () => join(unpacked, HOST, "cache-proxy");
 
   test("prints its version whatever environment variables of Bun or Node are set", async () => {
-    for (const name of await variablesOfBun()) {
-      for (const value of ["1", "--version", "--print=process"]) {
-        const { stdout } = await run([binary(), "--version"], folder, { [name]: value });
-        expect(`${name}=${value}: ${stdout}`).toBe(`${name}=${value}: ${VERSION}\n`);
+    const names = await variablesOfBun();
+    for (const value of ["1", "--version", "--print=process"]) {
+      // Several at a time: one by one they take half a minute.
+      for (let at = 0; at < names.length; at += 8) {
+        const env = Object.fromEntries(names.slice(at, at + 8).map((name) => [name, value]));
+        const { stdout } = await run([binary(), "--version"], folder, env);
+        expect(`${JSON.stringify(env)}: ${stdout}`).toBe(`${JSON.stringify(env)}: ${VERSION}\n`);
       }
     }
   });

@@ -5,6 +5,7 @@ import { type LlamaServer, startLlamaServer } from "./support/llama-server.ts";
 import { startProxy } from "./support/proxy.ts";
 import type { TestServer } from "./support/recording.ts";
 import { type Cell, table } from "./support/table.ts";
+import { IS_WHOLE } from "./support/whole.ts";
 
 /**
  * Eight sessions with a subagent each, all at once, through one proxy and a balancer with real llama-servers. A server has slots for all
@@ -71,7 +72,7 @@ test("a balancer before pairs of proxy and server knows conversations by Claude 
   expect(cachedShare).toBeGreaterThan(0.8);
 }, 170_000);
 
-test.each([
+test.if(IS_WHOLE).each([
   ["room for all conversations on each", SLOTS, 0.85],
   ["room for half of them on each", SLOTS / 2, 0.85],
 ])(
