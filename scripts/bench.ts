@@ -1,6 +1,6 @@
 /**
- * All benchmarks, or those that are named: `bun run bench [rewrite] [forward] [report] [cache] [--keep]`. With `--keep` the tables and the
- * figures go into bench/runs/<date>-<machine>/.
+ * All benchmarks, or those that are named: `bun run bench [rewrite] [forward] [cache] [--keep]`. With `--keep` the figures go into
+ * bench/runs/<date>-<machine>/. `--llama-server PATH --model GGUF [-- more of its flags]` measures the cache on a server of your own.
  */
 import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
@@ -14,13 +14,25 @@ import { benchRewrite } from "./bench/rewrite.ts";
 const PARTS: Readonly<Record<string, () => Summary | Promise<Summary>>> = {
   rewrite: () => benchRewrite(1),
   forward: () => benchForward(1_000),
-  cache: () => benchCache(),
+  cache: () => benchCache(cacheOptions),
 };
 
+const end = process.argv.indexOf("--");
 const { values, positionals } = parseArgs({
-  options: { keep: { type: "boolean" }, machine: { type: "string", default: hostname() } },
+  args: process.argv.slice(2, end < 0 ? undefined : end),
+  options: {
+    keep: { type: "boolean" },
+    machine: { type: "string", default: hostname() },
+    "llama-server": { type: "string" },
+    model: { type: "string" },
+  },
   allowPositionals: true,
 });
+const cacheOptions = {
+  llamaServer: values["llama-server"],
+  model: values.model,
+  flags: end < 0 ? [] : process.argv.slice(end + 1),
+};
 const unknown = positionals.filter((name) => !(name in PARTS));
 if (unknown.length > 0) {
   console.error(`bench: unknown part ${unknown.join(", ")}; the parts are ${Object.keys(PARTS).join(", ")}`);

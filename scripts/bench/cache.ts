@@ -1,16 +1,15 @@
 /**
- * What llama-server evaluates of real Claude Code sessions, with and without cache-proxy. The sessions are recorded anew from the real client
- * and nothing of them is kept. On a test server (Linux, random weights), or on your own:
- * `bun scripts/bench/cache.ts --llama-server /path/to/llama-server --model model.gguf [-- more of its flags]`.
+ * What llama-server evaluates of real Claude Code sessions, with and without cache-proxy, and after pauses with and without warm-ups. The
+ * sessions are played anew by the real client and nothing of them is kept. On a test server (Linux, random weights), or on your own:
+ * `bun run bench cache --llama-server /path/to/llama-server --model model.gguf [-- more of its flags]`.
  */
-import { parseArgs } from "node:util";
 import { claudeCode, newestVersion } from "../../tests/e2e/setup/claude-code.ts";
-import { startChild, within } from "../../tests/e2e/support/child.ts";
-import { startLlamaServer } from "../../tests/e2e/support/llama-server.ts";
+import { type LlamaServer, startLlamaServer, startOwnServer } from "../../tests/e2e/support/llama-server.ts";
+import { afterLoop, afterRestart, firstOfDay, tokensOf } from "../../tests/e2e/support/pauses.ts";
 import { startProxy } from "../../tests/e2e/support/proxy.ts";
 import type { Recorded } from "../../tests/e2e/support/recording.ts";
-import { resend, withMaxTokens } from "../../tests/e2e/support/replay.ts";
-import { recordStory, STORIES } from "../../tests/e2e/support/stories.ts";
+import { type Measured, replay } from "../../tests/e2e/support/replay.ts";
+import { projectSwitch, recordStory, STORIES } from "../../tests/e2e/support/stories.ts";
 import { machine, printTable, round, type Summary } from "./figures.ts";
 
 export interface CacheOptions {
@@ -20,16 +19,25 @@ export interface CacheOptions {
   readonly flags?: readonly string[];
 }
 
-/** Prints one row per story and way: requests, failed ones, evaluated and cached tokens, seconds until the answers began. */
+/** Prints one row per story and way: requests, failed ones, prompt tokens, evaluated ones, and the seconds until the answers. */
 export async function benchCache(options: CacheOptions = {}): Promise<Summary> {
   const claude = await claudeCode(await newestVersion());
   console.log(machine());
-  console.log(`command: bun scripts/bench/cache.ts; Claude Code ${claude.version}, ${nameOf(options)}`);
+  console.log(`command: bun run bench cache; Claude Code ${claude.version}, ${nameOf(options)}`);
+  const start = (template: string) => () => startServer(options, template);
   const summary: Record<string, Record<string, number>> = {};
-  for (const name of ["tool calls", "subagent", "two sessions", "/compact"]) {
-    const requests = await recordStory(STORIES[name]!, claude);
-    summary[`${name}, raw`] = await replayed(requests, options, false);
-    summary[`${name}, cache-proxy`] = await replayed(requests, options, true);
+  for (const [name, story] of Object.entries({ ...CHOSEN, "another project": projectSwitch })) {
+    const requests = await recordStory(story, claude);
+    summary[`${name}, raw`] = await replayed(requests, start(ACCEPTING), false);
+    summary[`${name}, cache-proxy`] = await replayed(requests, start(ACCEPTING), true);
+  }
+  for (const warm of ["off", "auto"] as const) {
+    const dropping = start(DROPPING);
+    const { last } = await afterLoop(dropping, warm);
+    summary[`next message after 10 tool calls, --warm ${warm}`] = rowOf([last.measured]);
+    summary[`next message after a restart, --warm ${warm}`] = rowOf([await afterRestart(dropping, warm)]);
+    const remember = warm === "auto" ? "on" : "off";
+    summary[`first request of a day, --remember ${remember}`] = rowOf([await firstOfDay(dropping, remember)]);
   }
   printTable(summary);
   return summary;
@@ -37,71 +45,49 @@ export async function benchCache(options: CacheOptions = {}): Promise<Summary> {
 
 // --- internal ---
 
-/** The requests one after the other on a server that has just started, each asking for one token. */
+/** A template that accepts what Claude Code sends, so that there is something to compare with. */
+const ACCEPTING = "Qwen3-Coder.jinja";
+/** A template that drops the thinking of a tool loop. */
+const DROPPING = "Qwen3.5-4B.jinja";
+
+const CHOSEN = Object.fromEntries(
+  ["tool calls", "subagent", "two sessions", "/compact"].map((name) => [name, STORIES[name]!]),
+);
+
+/** The requests one after the other on a server that has just started. */
 async function replayed(
   requests: readonly Recorded[],
-  options: CacheOptions,
+  start: () => Promise<LlamaServer>,
   isProxied: boolean,
 ): Promise<Record<string, number>> {
-  await using server = await startServer(options);
+  await using server = await start();
   await using proxy = isProxied ? await startProxy(server.origin) : undefined;
-  const totals = { requests: requests.length, failed: 0, prompt: 0, evaluated: 0, seconds: 0 };
-  for (const request of requests) {
-    const begun = performance.now();
-    const one = { ...request, body: withMaxTokens(request.body, 1) };
-    const { status, answer } = await resend(one, proxy?.origin ?? server.origin);
-    totals.seconds += (performance.now() - begun) / 1_000;
-    if (status !== 200) totals.failed += 1;
-    const evaluated = figure(answer, "input_tokens");
-    totals.evaluated += evaluated;
-    totals.prompt += evaluated + figure(answer, "cache_read_input_tokens");
-  }
+  const begun = performance.now();
+  const measured: Measured[] = [];
+  for (const request of requests) measured.push(await replay(request, server, proxy?.origin));
+  return { ...rowOf(measured), seconds: round((performance.now() - begun) / 1_000) };
+}
+
+function rowOf(measured: readonly Measured[]): Record<string, number> {
+  const sum = (numberOf: (one: Measured) => number) => measured.reduce((all, one) => all + numberOf(one), 0);
   return {
-    requests: totals.requests,
-    failed: totals.failed,
-    prompt_tokens: totals.prompt,
-    evaluated_tokens: totals.evaluated,
-    seconds: round(totals.seconds),
+    requests: measured.length,
+    failed: sum(({ status }) => (status === 200 ? 0 : 1)),
+    prompt_tokens: sum(tokensOf),
+    evaluated_tokens: sum(({ evaluated = 0 }) => evaluated),
   };
 }
 
-function figure(answer: string, name: string): number {
-  return Number(new RegExp(`"${name}":(\\d+)`).exec(answer)?.[1] ?? 0);
-}
-
 function nameOf({ llamaServer, model, flags = [] }: CacheOptions): string {
-  return llamaServer
-    ? [llamaServer, "--model", model, ...flags].join(" ")
-    : "test server, Qwen3-Coder's template";
+  if (llamaServer) return [llamaServer, "--model", model, ...flags].join(" ");
+  return `test server, ${ACCEPTING}, after pauses ${DROPPING}`;
 }
 
-async function startServer({
-  llamaServer,
-  model,
-  flags = [],
-}: CacheOptions): Promise<AsyncDisposable & { readonly origin: string }> {
-  if (!llamaServer) return await startLlamaServer("dense", "Qwen3-Coder.jinja");
-  const words = [
-    llamaServer,
-    "--model",
-    model ?? "",
-    "--host",
-    "127.0.0.1",
-    "--port",
-    "0",
-    "--parallel",
-    "1",
-    ...flags,
-  ];
-  const child = startChild(words, { env: process.env as Record<string, string> });
-  const [, origin = ""] = await within(600_000, child.said(/listening on (http:\S+)/), child.messages);
-  return { origin, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
-}
-
-if (import.meta.main) {
-  const { values, positionals } = parseArgs({
-    options: { "llama-server": { type: "string" }, model: { type: "string" } },
-    allowPositionals: true,
-  });
-  await benchCache({ llamaServer: values["llama-server"], model: values.model, flags: positionals });
+/** A reader's own model has a template of its own. */
+function startServer(
+  { llamaServer, model = "", flags = [] }: CacheOptions,
+  template: string,
+): Promise<LlamaServer> {
+  if (!llamaServer) return startLlamaServer("dense", template);
+  return startOwnServer([llamaServer, "--model", model, "--parallel", "1", "--metrics", ...flags]);
 }

@@ -1,3 +1,4 @@
+import { freePort } from "../../support/port.ts";
 import { type Build, llamaModels, SERVE } from "../setup/llama-cpp.ts";
 import { type ModelKind, model } from "../setup/models.ts";
 import { workingServer } from "../setup/working-server.ts";
@@ -77,20 +78,26 @@ export async function startLlamaServer(
     ...chosen,
     chat_template: await Bun.file(templateFile).text(),
   };
-  let server = await launch(wheel, { ...params, port });
-  const { origin } = server;
-  const kill = async () => await server.child[Symbol.asyncDispose]();
-  return {
-    origin,
-    ...questions(origin, settings.api_keys?.[0]),
-    messages: () => server.child.messages(),
-    kill,
-    async restart() {
-      await kill();
-      server = await launch(wheel, { ...params, port: Number(new URL(origin).port) });
-    },
-    [Symbol.asyncDispose]: kill,
-  };
+  return await serverFrom(
+    (again) => launch(wheel, { ...params, port: again ?? port }),
+    settings.api_keys?.[0],
+  );
+}
+
+/**
+ * Starts a llama-server of the reader's own, by its command line without a port. `--metrics` must be on it, so that what its requests cost can
+ * be told.
+ */
+export async function startOwnServer(words: readonly string[]): Promise<LlamaServer> {
+  const port = await freePort();
+  return await serverFrom(async () => {
+    const child = startChild([...words, "--host", "127.0.0.1", "--port", `${port}`], {
+      env: { ...(process.env as Record<string, string>), ...SHOWS_PROMPTS },
+    });
+    const origin = `http://127.0.0.1:${port}`;
+    await within(600_000, untilHealthy(origin, child), child.messages);
+    return { child, origin };
+  });
 }
 
 // --- internal ---
@@ -123,12 +130,51 @@ interface Running {
   readonly origin: string;
 }
 
+/** `start` gets the port that the server must have again. */
+async function serverFrom(
+  start: (again?: number) => Promise<Running>,
+  apiKey?: string,
+): Promise<LlamaServer> {
+  let server = await start();
+  const { origin } = server;
+  const kill = async () => await server.child[Symbol.asyncDispose]();
+  return {
+    origin,
+    ...questions(origin, apiKey),
+    messages: () => server.child.messages(),
+    kill,
+    async restart() {
+      await kill();
+      server = await start(Number(new URL(origin).port));
+    },
+    [Symbol.asyncDispose]: kill,
+  };
+}
+
+/** Resolves when the model is loaded; rejects when the server ends before that. */
+async function untilHealthy(origin: string, child: Child): Promise<void> {
+  const ended = child.exited.then((code) => {
+    throw new Error(`the server ended with ${code}`);
+  });
+  const healthy = async () => {
+    while (
+      !(await fetch(`${origin}/health`, { keepalive: false }).then(
+        ({ ok }) => ok,
+        () => false,
+      ))
+    )
+      await Bun.sleep(100);
+  };
+  await Promise.race([healthy(), ended]);
+}
+
+/** GET /slots then includes the rendered prompt (llama.cpp tools/server/server-context.cpp, server_slot::to_json). */
+const SHOWS_PROMPTS = { LLAMA_SERVER_SLOTS_DEBUG: "1" };
+
 async function launch(wheel: string, params: object): Promise<Running> {
   const { PATH = "/usr/local/bin:/usr/bin:/bin", HOME = "/" } = process.env;
   const child = startChild(["python3", SERVE, wheel, JSON.stringify(params)], {
-    // LLAMA_SERVER_SLOTS_DEBUG: GET /slots then includes the rendered prompt
-    // (llama.cpp tools/server/server-context.cpp, server_slot::to_json).
-    env: { PATH, HOME, LLAMA_SERVER_SLOTS_DEBUG: "1" },
+    env: { PATH, HOME, ...SHOWS_PROMPTS },
   });
   const ready = child.said(/^ready at (http:\S+)$/m);
   const [, origin = ""] = await within(60_000, ready, child.messages);
