@@ -33,6 +33,10 @@ const cacheOptions = {
   model: values.model,
   flags: end < 0 ? [] : process.argv.slice(end + 1),
 };
+if ((values["llama-server"] === undefined) !== (values.model === undefined)) {
+  console.error("bench: --llama-server and --model belong together");
+  process.exit(2);
+}
 const unknown = positionals.filter((name) => !(name in PARTS));
 if (unknown.length > 0) {
   console.error(`bench: unknown part ${unknown.join(", ")}; the parts are ${Object.keys(PARTS).join(", ")}`);

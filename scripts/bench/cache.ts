@@ -19,7 +19,7 @@ export interface CacheOptions {
   readonly flags?: readonly string[];
 }
 
-/** Prints one row per story and way: requests, failed ones, prompt tokens, evaluated ones, and the seconds until the answers. */
+/** Prints one row per story and way: requests, failed ones, prompt tokens, evaluated ones, and the seconds that the story took. */
 export async function benchCache(options: CacheOptions = {}): Promise<Summary> {
   const claude = await claudeCode(await newestVersion());
   console.log(machine());

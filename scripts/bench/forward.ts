@@ -1,6 +1,6 @@
 /**
- * What proxies add to a request, side by side in one run: the compiled binary, the least that Bun.serve and fetch can do, a proxy from npm, and other
- * programs that are installed here (nginx, HAProxy, wrk: Debian's packages; LiteLLM). `bun run build && bun scripts/bench/forward.ts [requests]`
+ * What proxies add to a request, side by side in one run: the compiled binary, the least that Bun.serve and fetch can do, a proxy from npm,
+ * and other programs that are installed here (nginx, HAProxy, wrk: Debian's packages; LiteLLM). `bun run build && bun scripts/bench/forward.ts [requests]`
  */
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -48,8 +48,8 @@ export async function benchForward(requests: number): Promise<Summary> {
 type Rows = Record<string, Record<string, number>>;
 
 /**
- * One request at a time, in turns with one that goes directly, so that other load on the machine affects both equally. Not in turns with the other
- * proxies: while a slow one works, the processor's caches forget the others.
+ * One request at a time, in turns with one that goes directly, so that other load on the machine affects both equally. Not in turns with the
+ * other proxies: while a slow one works, the processor's caches forget the others.
  */
 async function addLatency(
   peers: readonly Peer[],

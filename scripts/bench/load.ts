@@ -6,10 +6,11 @@
  * events an answer, if not given.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { cpus, release } from "node:os";
 import { join } from "node:path";
+import { machine } from "./figures.ts";
 import { claudeCodeBody } from "./fixtures.ts";
 import { originIn, type Part, startPart } from "./part.ts";
+import { cpuMsOf } from "./peers.ts";
 import { clockMs } from "./stream.ts";
 
 /** Of `messages` and `system`; with its tools the body then has the 104 KB of a usual first request. */
@@ -46,9 +47,7 @@ async function measure(conversations: number, loadSeconds: number): Promise<void
   const upstream = await startPart(import.meta.path, "upstream", seconds, events);
   const proxy = await startProxy(upstream.origin);
   const compared = Math.min(COMPARED_SECONDS, loadSeconds);
-  console.log(
-    `machine   ${cpus()[0]?.model}, ${cpus().length} cores, ${process.platform} ${release()}, Bun ${Bun.version}`,
-  );
+  console.log(machine());
   console.log(
     `load      ${conversations} conversations, an event every ${EVENT_MS} ms in each, ${EVENTS} events an answer`,
   );
@@ -60,13 +59,13 @@ async function measure(conversations: number, loadSeconds: number): Promise<void
   const samples: Sample[] = [];
   const since = performance.now();
   const sampler = setInterval(() => samples.push(sampleOf(proxy, since)), 1_000);
-  const cpuBefore = cpuMs(proxy.child.pid);
+  const cpuBefore = cpuMsOf(proxy.child.pid);
   const waitedBefore = waitedMs(proxy.child.pid);
   const [direct, proxied] = await Promise.all([
     stream(upstream.origin, BESIDE, loadSeconds),
     stream(proxy.origin, conversations, loadSeconds),
   ]);
-  const cpu = cpuMs(proxy.child.pid) - cpuBefore;
+  const cpu = cpuMsOf(proxy.child.pid) - cpuBefore;
   const waited = waitedMs(proxy.child.pid) - waitedBefore;
   clearInterval(sampler);
   const runs: [string, Seen][] = [
@@ -182,12 +181,6 @@ async function startProxy(upstream: string): Promise<Part> {
     stdout: "ignore",
   });
   return { child, origin: await originIn(child.stderr) };
-}
-
-/** User and system time of a process (proc_pid_stat(5): fields 14 and 15, in hundredths of a second). */
-function cpuMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** How long the main thread could have run, but no core was free (https://docs.kernel.org/scheduler/sched-stats.html: nanoseconds). */

@@ -16,8 +16,8 @@ const ROOT = join(HERE, "../..");
 const BINARY = join(ROOT, "dist/cache-proxy");
 
 /**
- * nginx, HAProxy and the Python forwarder rewrite nothing; `bare` is the least that Bun.serve and fetch can do. The others read and change requests
- * of Claude Code as cache-proxy does, for purposes of their own.
+ * nginx, HAProxy and the Python forwarder rewrite nothing; `bare` is the least that Bun.serve and fetch can do. The others read and change
+ * requests of Claude Code as cache-proxy does, for purposes of their own.
  */
 export const RECIPES: readonly Recipe[] = [
   {

@@ -38,8 +38,8 @@ export function isExtension({ system, tools, messages }: Comparison): boolean {
 // --- internal ---
 
 /**
- * The last comparison of each request: it is needed when the request is sent, when it has ended, and when it is remembered. A strong reference to the
- * earlier request would keep that one in memory, and through it all requests before.
+ * The last comparison of each request: it is needed when the request is sent, when it has ended, and when it is remembered. A strong
+ * reference to the earlier request would keep that one in memory, and through it all requests before.
  */
 const LAST = new WeakMap<Outline, { readonly before: WeakRef<Outline>; readonly comparison: Comparison }>();
 

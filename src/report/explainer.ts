@@ -51,7 +51,10 @@ export class Explainer {
     this.#settings = settings;
   }
 
-  /** Makes the outline of a request. To be called after it was sent, so that no client waits for it. Ids must count up. Keeps no reference to `body`. */
+  /**
+   * Makes the outline of a request. To be called after it was sent, so that no client waits for it. Ids must count up. Keeps no reference to
+   * `body`.
+   */
   sent(id: number, client: ClientRequest, body: Uint8Array, sentAt: number): void {
     this.#running.add(id);
     this.#settings.witness.sent({ model: client.model, sentAt });

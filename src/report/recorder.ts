@@ -158,7 +158,7 @@ class Recording implements Observation {
     if (this.#hasEnded) return;
     const now = performance.now();
     this.#news.later(() => this.#endings.sending(this.#request.id, this.#client, body, now));
-    // The body must not be copied, and after this call it is freed.
+    // Not later: after this call the body is freed.
     this.#news.flush();
   }
 

@@ -14,8 +14,8 @@ export interface Observation {
   /** What became of the body. Left out for a request without one. */
   rewritten(change: BodyChange): void;
   /**
-   * The body as the upstream is getting it, for this path and query. fetch sends a copy of its own in another thread, so that the upstream does not
-   * wait for this call. Afterwards the body's memory is freed: copy what you keep. Called right before or some time after `sent`.
+   * The body as the upstream is getting it, for this path and query. fetch sends a copy of its own in another thread, so that the
+   * upstream does not wait for this call. Afterwards the body's memory is freed: copy what you keep. Called right before or some time after `sent`.
    */
   sending?(target: string, body: Uint8Array): void;
   /** The request was handed to fetch: all time before is the proxy's own. */

@@ -6,7 +6,7 @@ import { projectParagraphs } from "./passes/project-paragraphs.ts";
 import { systemTurns } from "./passes/system-turns.ts";
 import { toolOrder } from "./passes/tool-order.ts";
 import { unreadableBlocks, unseenImages, unseenInputImages } from "./passes/unreadable.ts";
-import { type Document, scan, textOf, Unscannable } from "./scan.ts";
+import { type Document, isTrue, scan, textOf, Unscannable } from "./scan.ts";
 import { type CompiledShape, compile, mergeShapes, type Shape } from "./shape.ts";
 import { splice } from "./splice.ts";
 import { START_SHAPE, startOf } from "./start.ts";
@@ -139,7 +139,7 @@ function factsOf(document: Document): BodyFacts {
   const { model, stream, tools } = root.members;
   return {
     model: model?.kind === "string" ? textOf(bytes, model) : undefined,
-    stream: stream?.kind === "atom" ? bytes[stream.start] === 0x74 /* t of true */ : undefined,
+    stream: stream?.kind === "atom" ? isTrue(bytes, stream) : undefined,
     tools: tools?.kind === "array" ? tools.items.length : undefined,
     start: startOf(document),
   };

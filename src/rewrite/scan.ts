@@ -69,6 +69,11 @@ export function invalidString(start: number): Unscannable {
   return new Unscannable(`invalid escapes or UTF-8 in the string at byte ${start}`);
 }
 
+/** Whether a value is `true`. */
+export function isTrue(bytes: Buffer, value: Value | undefined): boolean {
+  return value?.kind === "atom" && bytes[value.start] === LOWER_CASE_T;
+}
+
 /** The word of its shape that a value is; `undefined` for other strings and other kinds of values. */
 export function wordOf(value: Value | undefined): string | undefined {
   return value?.kind === "string" ? value.word : undefined;
@@ -96,6 +101,7 @@ const COLON = 0x3a;
 const OPEN_BRACKET = 0x5b;
 const BACKSLASH = 0x5c;
 const CLOSE_BRACKET = 0x5d;
+const LOWER_CASE_T = 0x74;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 

@@ -82,8 +82,9 @@ export class Witness {
 const MAX_SERVERS = 32;
 
 /**
- * It asks `/metrics` for the process's start time (where that is off, `/slots` for the tasks, which
- * start over with the process) once in the beginning, and then only after something looks lost: a scrape resets llama-server's averaged gauges.
+ * Finds out what happened to one server. It asks `/metrics` for the process's start time once in the beginning, and then only after something looks
+ * lost: a scrape resets llama-server's averaged gauges. Where `/metrics` is off, it asks `/slots` for the tasks, which start over with the process,
+ * after each request.
  */
 class ServerWitness {
   readonly #upstream: Upstream;

@@ -19,8 +19,7 @@ import { type LoopRendering, Templates } from "./template.ts";
 export interface WarmerSettings {
   readonly upstream: Upstream;
   readonly listener: WarmListener;
-  /** Runs a job a moment later, in order; `bytes` is how much memory it holds. */
-  readonly later: (job: () => void, bytes?: number) => void;
+  readonly later: Follower["later"];
   /** `undefined` keeps nothing on disk. */
   readonly heads?: Heads | undefined;
   /** The project whose head is wanted first, as `projectOf` names it. */
@@ -42,9 +41,9 @@ const TIMES: WarmTimes = { quietMs: 1_500, watchMs: 1_000 };
  * at once. Each state of a conversation is warmed once, and after a failure nothing is sent before a real request has succeeded.
  */
 export class Warmer implements Observer, Follower {
+  readonly later: Follower["later"];
   readonly #upstream: Upstream;
   readonly #listener: WarmListener;
-  readonly #later: WarmerSettings["later"];
   readonly #heads: Heads | undefined;
   readonly #project: string | undefined;
   readonly #conversations = new Conversations();
@@ -64,7 +63,7 @@ export class Warmer implements Observer, Follower {
     const { quietMs, watchMs } = { ...TIMES, ...times };
     this.#upstream = upstream;
     this.#listener = listener;
-    this.#later = later;
+    this.later = later;
     this.#heads = heads;
     this.#project = project;
     this.#templates = new Templates(upstream);
@@ -87,10 +86,6 @@ export class Warmer implements Observer, Follower {
     this.#quiet.begin();
     if (request.endpoint?.isInference) this.#noteUse(request);
     return new Followed(request, this);
-  }
-
-  later(job: () => void, bytes?: number): void {
-    this.#later(job, bytes);
   }
 
   hasRoomFor(bytes: number): boolean {

@@ -30,7 +30,7 @@ export async function run(options: RunOptions, output: Output): Promise<number> 
   if (options.server && !options.dryRun) return await runWithServer(options, output);
   const ready = await readyServer(options, output);
   if (options.dryRun) return await print(options, ready, output);
-  const shared = options.needsOwnProxy ? undefined : await sharedProxy(options);
+  const shared = await sharedProxy(options);
   if (shared !== undefined) return await runWith(shared, options, ready, output);
   return await runWithOwnProxy(options, ready, undefined, output);
 }
@@ -90,8 +90,17 @@ async function readyServer(
 
 const UNKNOWN: ReadyServer = { facts: undefined, status: 0, models: [] };
 
-/** A proxy in front of the same server that a user has started to stay, at the port given or at the usual one. */
-async function sharedProxy({ port, upstream }: RunOptions): Promise<string | undefined> {
+/**
+ * A proxy in front of the same server that a user has started to stay, at the port given or at the usual one. None serves where `run` starts the
+ * server, or where a flag needs a proxy of its own.
+ */
+async function sharedProxy({
+  port,
+  upstream,
+  server,
+  needsOwnProxy,
+}: RunOptions): Promise<string | undefined> {
+  if (server || needsOwnProxy) return undefined;
   const origin = `http://127.0.0.1:${port || ARGS.port.default}`;
   const health = await runningProxy({ origin });
   return health?.upstream === urlOf(upstream) && health.stays ? origin : undefined;
@@ -199,8 +208,7 @@ async function print(options: RunOptions, ready: ReadyServer, output: Output): P
   const { port, shell = shellOf(process.env, process.platform) } = options;
   const server = options.server && (await placed(options.server, options));
   const upstream = server?.address ?? options.upstream;
-  // With a server of its own, `run` never uses a proxy that is already running.
-  const shared = server || options.needsOwnProxy ? undefined : await sharedProxy(options);
+  const shared = await sharedProxy(options);
   const url = shared ?? `http://127.0.0.1:${port || ARGS.port.default}`;
   if (server) console.log(`# start the server first: ${commandLine(server.words, shell)}`);
   if (shared === undefined)

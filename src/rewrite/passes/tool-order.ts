@@ -1,6 +1,6 @@
 import { replacement } from "../json-bytes.ts";
 import { type Findings, NO_FINDINGS, type Pass } from "../pass.ts";
-import { type Document, type ObjectValue, textOf, type Value } from "../scan.ts";
+import { type Document, isTrue, type ObjectValue, textOf, type Value } from "../scan.ts";
 import { loadedTools, REFERENCES_SHAPE } from "./tool-references.ts";
 
 /**
@@ -66,8 +66,7 @@ function loadedAmong(
   definitions: ReadonlyMap<string, ObjectValue>,
   bytes: Buffer,
 ): (name: string) => boolean {
-  const isDeferred = ({ members: { defer_loading: mark } }: ObjectValue) =>
-    mark?.kind === "atom" && bytes[mark.start] === 0x74; /* t of true */
+  const isDeferred = ({ members }: ObjectValue) => isTrue(bytes, members.defer_loading);
   const deferred = [...definitions].filter(([, tool]) => isDeferred(tool)).map(([name]) => name);
   const candidates = deferred.length > 0 ? new Set(deferred) : definitions;
   return (name) => candidates.has(name);

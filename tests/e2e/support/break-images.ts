@@ -1,5 +1,16 @@
 import { crc32, deflateSync } from "node:zlib";
-import { type Break, type Message, nextTurn, plainRequest, type Request, say, words } from "./breaks.ts";
+import {
+  afterOthers,
+  afterRestart,
+  type Break,
+  type Message,
+  nextTurn,
+  plainRequest,
+  pruned,
+  type Request,
+  say,
+  words,
+} from "./breaks.ts";
 
 const RED = image(1, () => 255);
 const BLUE = image(1, (at) => (at % 3 === 2 ? 255 : 0));
@@ -76,10 +87,7 @@ export const SEEN_IMAGE_BREAKS: readonly Break[] = [
     title: "a message edited after an early image",
     expected: ["message_edited"],
     first: withEarlyImage,
-    next: (turn) => {
-      const next = nextTurn(turn);
-      return { ...next, messages: next.messages.with(2, say("pruned")) };
-    },
+    next: pruned,
   },
   {
     title: "a date in the system prompt changed, with an image in the history",
@@ -91,19 +99,13 @@ export const SEEN_IMAGE_BREAKS: readonly Break[] = [
     title: "the server restarted, with an image in the history",
     expected: ["server_restarted"],
     first: withEarlyImage,
-    async next(turn, { server }) {
-      await server.restart();
-      return nextTurn(turn);
-    },
+    next: afterRestart,
   },
   {
     title: "another session in between, with an image in the history",
     expected: ["none"],
     first: withEarlyImage,
-    async next(turn, { name, send }) {
-      await send(plainRequest(`${name}x`));
-      return nextTurn(turn);
-    },
+    next: afterOthers({}),
   },
   {
     title: "a new session that begins with an image",

@@ -1,4 +1,14 @@
-import { type Break, nextTurn, plainRequest, type Request, say, words } from "./breaks.ts";
+import {
+  afterOthers,
+  afterRestart,
+  type Break,
+  nextTurn,
+  plainRequest,
+  pruned,
+  type Request,
+  say,
+  words,
+} from "./breaks.ts";
 
 /** The models of the router. Each has a server of its own. */
 export const ONE = "claude-one";
@@ -52,10 +62,7 @@ export const LOADED_BREAKS: readonly Break[] = [
     title: "a turn after another session on the other model",
     expected: ["none"],
     first: onOne,
-    async next(turn, { name, send }) {
-      await send({ ...plainRequest(`${name}x`), model: OTHER });
-      return nextTurn(turn);
-    },
+    next: afterOthers({ model: OTHER }),
   },
   {
     title: "a turn after a subagent on the other model",
@@ -70,20 +77,13 @@ export const LOADED_BREAKS: readonly Break[] = [
     title: "another session on the same model took the slot",
     expected: ["slot_taken"],
     first: onOne,
-    async next(turn, { name, send }) {
-      await send({ ...plainRequest(`${name}x`), model: ONE });
-      return nextTurn(turn);
-    },
+    next: afterOthers({ model: ONE }),
   },
   {
     title: "the same, and then a session on the other model",
     expected: ["slot_taken"],
     first: onOne,
-    async next(turn, { name, send }) {
-      await send({ ...plainRequest(`${name}x`), model: ONE });
-      await send({ ...plainRequest(`${name}y`), model: OTHER });
-      return nextTurn(turn);
-    },
+    next: afterOthers({ model: ONE }, { model: OTHER }),
   },
   {
     title: "a new session on the other model",
@@ -100,19 +100,13 @@ export const LOADED_BREAKS: readonly Break[] = [
     title: "a tool result pruned",
     expected: ["message_edited"],
     first: onOne,
-    next: (turn) => {
-      const next = nextTurn(turn);
-      return { ...next, messages: next.messages.with(2, say("pruned")) };
-    },
+    next: pruned,
   },
   {
     title: "the model's server restarted",
     expected: ["server_restarted"],
     first: onOne,
-    async next(turn, { server }) {
-      await server.restart();
-      return nextTurn(turn);
-    },
+    next: afterRestart,
   },
 ];
 
@@ -122,20 +116,13 @@ export const SWAPPED_BREAKS: readonly Break[] = [
     title: "a session on another model in between",
     expected: ["model_loaded"],
     first: onOne,
-    async next(turn, { name, send }) {
-      await send({ ...plainRequest(`${name}x`), model: OTHER });
-      return nextTurn(turn);
-    },
+    next: afterOthers({ model: OTHER }),
   },
   {
     title: "a session on another model, and then one on the same",
     expected: ["model_loaded"],
     first: onOne,
-    async next(turn, { name, send }) {
-      await send({ ...plainRequest(`${name}x`), model: OTHER });
-      await send({ ...plainRequest(`${name}y`), model: ONE });
-      return nextTurn(turn);
-    },
+    next: afterOthers({ model: OTHER }, { model: ONE }),
   },
   {
     title: "the client switched to a model that had been loaded before",

@@ -83,6 +83,27 @@ export function withLoop(request: Request): Request {
   return { ...request, messages: [...request.messages, ...steps] };
 }
 
+/** The next turn, after a first request of another session for each of these differences from a plain one. */
+export function afterOthers(...others: readonly Partial<Request>[]): Break["next"] {
+  return async (turn, { name, send }) => {
+    for (const [index, other] of others.entries())
+      await send({ ...plainRequest(`${name}${"xyz"[index]}`), ...other });
+    return nextTurn(turn);
+  };
+}
+
+/** The next turn, after a restart of the server. */
+export async function afterRestart(turn: Request, { server }: Stage): Promise<Request> {
+  await server.restart();
+  return nextTurn(turn);
+}
+
+/** The next turn, with a message in the middle replaced. */
+export function pruned(turn: Request): Request {
+  const next = nextTurn(turn);
+  return { ...next, messages: next.messages.with(2, say("pruned")) };
+}
+
 export const BREAKS: readonly Break[] = [
   {
     title: "the system prompt's first block changed",
@@ -137,10 +158,7 @@ export const BREAKS: readonly Break[] = [
   {
     title: "a tool's result pruned from the middle",
     expected: ["message_edited"],
-    next: (turn) => {
-      const next = nextTurn(turn);
-      return { ...next, messages: next.messages.with(2, say("pruned")) };
-    },
+    next: pruned,
   },
   {
     title: "two messages dropped from the middle",
@@ -153,10 +171,7 @@ export const BREAKS: readonly Break[] = [
   {
     title: "the server restarted",
     expected: ["server_restarted"],
-    async next(turn, { server }) {
-      await server.restart();
-      return nextTurn(turn);
-    },
+    next: afterRestart,
   },
   {
     title: "a new session with other words",
@@ -186,10 +201,7 @@ export const BREAKS: readonly Break[] = [
     title: "another session took the only slot",
     expected: ["slot_taken"],
     needs: "no RAM cache",
-    async next(turn, { name, send }) {
-      await send(plainRequest(`${name}x`));
-      return nextTurn(turn);
-    },
+    next: afterOthers({}),
   },
   {
     title: "a client past the proxy took the only slot",

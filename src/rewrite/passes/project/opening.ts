@@ -28,8 +28,8 @@ export interface Opening {
   /** The system turns before the first answer. */
   readonly turns: readonly StringValue[];
   /**
-   * The content of the first user turn; `undefined` if it has a tool result, or if nobody but the client speaks before the first answer. Then there
-   * may be no user turn yet: the repair of turns makes one of a system turn.
+   * The content of the first user turn; `undefined` if it has a tool result, or if nobody but the client speaks before the first answer.
+   * Then there may be no user turn yet: the repair of turns makes one of a system turn.
    */
   readonly firstUserContent: StringValue | ArrayValue | undefined;
 }
